@@ -1,0 +1,1 @@
+//! What `tidegate demo` serves.

@@ -1,0 +1,19 @@
+//! What the application can do wrong. Nothing is sent when one of these is returned.
+
+/// A call that breaks the contract of this library. Never caused by what a peer sends.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApiMisuse {
+    /// Something was sent after `close`.
+    #[error("send after close")]
+    SendAfterClose,
+    /// A close code that an endpoint may not send (RFC 6455 §7.4.1, §7.4.2).
+    #[error("close code {0} may not be sent: use 1000-1003, 1007-1014 or 3000-4999")]
+    ReservedCloseCode(u16),
+    /// A reason over 123 bytes (RFC 6455 §5.5).
+    #[error("close reason of {0} bytes: at most 123 fit")]
+    LongCloseReason(usize),
+    /// A ping or pong payload over 125 bytes (RFC 6455 §5.5).
+    #[error("control payload of {0} bytes: at most 125 fit")]
+    LongControlPayload(usize),
+}

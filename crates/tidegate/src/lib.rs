@@ -1,0 +1,1 @@
+//! WebSocketStream for Rust.

@@ -1,1 +1,5 @@
 //! permessage-deflate (RFC 7692).
+
+mod params;
+
+pub use params::{DeflateConfig, DeflateParams};

@@ -1,0 +1,3 @@
+//! RFC 6455, section by section.
+
+mod s9_1_extensions;

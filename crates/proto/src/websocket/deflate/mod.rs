@@ -1,7 +1,12 @@
 //! permessage-deflate (RFC 7692).
 
+mod deflater;
+mod inflater;
 mod negotiation;
 mod params;
+mod pool;
 
+pub use deflater::Deflater;
+pub use inflater::Inflater;
 pub use negotiation::{UnacceptableExtensions, accept, confirm, offer};
 pub use params::{DeflateConfig, DeflateParams};

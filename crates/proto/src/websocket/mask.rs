@@ -30,8 +30,11 @@ mod tests {
                 let mut masked = original[..len].to_vec();
                 apply_mask(key, offset, &mut masked);
                 // RFC 6455 §5.3: transformed-octet-i = original-octet-i XOR masking-key-octet-(i MOD 4)
-                let expected: Vec<u8> =
-                    original[..len].iter().enumerate().map(|(i, b)| b ^ key[(i + offset as usize) % 4]).collect();
+                let expected: Vec<u8> = original[..len]
+                    .iter()
+                    .enumerate()
+                    .map(|(i, b)| b ^ key[(i + offset as usize) % 4])
+                    .collect();
                 assert_eq!(masked, expected, "offset {offset}, length {len}");
             }
         }

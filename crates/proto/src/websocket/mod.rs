@@ -1,18 +1,31 @@
 //! WebSocket (RFC 6455) with permessage-deflate (RFC 7692).
 
 mod api_misuse;
+mod assembler;
 mod close;
+mod config;
+mod connection;
+mod decoder;
 pub mod deflate;
+mod encoder;
 mod extension;
+mod fragmenter;
 mod frame;
 pub mod handshake;
+mod input;
 mod mask;
+mod message;
 mod peer_misbehaved;
+mod transmit;
 mod utf8;
 
 pub use api_misuse::ApiMisuse;
 pub use close::{CloseCode, CloseInfo, MAX_REASON_BYTES};
+pub use config::{Config, FRAGMENT_OVERHEAD, READ_BUFFER_BYTES};
+pub use connection::{Connection, Event, Failure, Phase};
 pub use extension::{Extension, InvalidExtensions, MAX_EXTENSION_ITEMS};
 pub use frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HEADER_BYTES, Opcode, Side};
 pub use mask::apply_mask;
+pub use message::Message;
 pub use peer_misbehaved::PeerMisbehaved;
+pub use transmit::Transmit;

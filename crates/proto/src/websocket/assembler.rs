@@ -1,0 +1,164 @@
+//! Frames → messages (RFC 6455 §5.4): fragments joined, text checked, compressed data inflated, limits held.
+
+use bytes::Bytes;
+
+use super::config::{Config, FRAGMENT_OVERHEAD};
+use super::decoder::Part;
+use super::deflate::Inflater;
+use super::utf8::TextBuilder;
+use super::{Message, Opcode, PeerMisbehaved};
+
+/// Joins the data frames of one connection into messages.
+pub(crate) struct Assembler {
+    max_message_bytes: u64,
+    max_fragments: u32,
+    inflater: Option<Box<Inflater>>,
+    message: Option<Unfinished>,
+}
+
+/// A message of which not all has come.
+struct Unfinished {
+    body: Body,
+    is_compressed: bool,
+    fragments: u32,
+    /// What its frames have declared together.
+    wire_bytes: u64,
+}
+
+enum Body {
+    Text(TextBuilder),
+    Binary(Vec<u8>),
+}
+
+impl Assembler {
+    pub(crate) fn new(config: &Config, inflater: Option<Inflater>) -> Self {
+        Self {
+            max_message_bytes: config.max_message_bytes,
+            max_fragments: config.max_fragments,
+            inflater: inflater.map(Box::new),
+            message: None,
+        }
+    }
+
+    /// Takes a part of a data frame; gives the message when this part ends it.
+    pub(crate) fn push(&mut self, part: &Part<'_>) -> Result<Option<Message>, PeerMisbehaved> {
+        if self.message.is_none() && part.ends && part.header.fin && !part.header.rsv1 {
+            return self.whole_message(part).map(Some);
+        }
+        if part.starts {
+            self.begin_frame(part)?;
+        }
+        let Some(message) = &mut self.message else { return Err(PeerMisbehaved::ContinuedNothing) };
+        let room = Room { limit: self.max_message_bytes, fragments: message.fragments };
+        match &mut self.inflater {
+            Some(inflater) if message.is_compressed => {
+                let body = &mut message.body;
+                inflater.inflate(part.bytes, &mut |bytes| body.push(bytes, &room))?;
+                if part.ends && part.header.fin {
+                    inflater.finish_message()?;
+                }
+            }
+            _ => message.body.push(part.bytes, &room)?,
+        }
+        if !(part.ends && part.header.fin) {
+            return Ok(None);
+        }
+        match self.message.take() {
+            Some(message) => message.body.finish().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The inflater, where compression was agreed on.
+    pub(crate) fn inflater_mut(&mut self) -> Option<&mut Inflater> {
+        self.inflater.as_deref_mut()
+    }
+
+    /// The common case, without building anything: one uncompressed frame, all of it here.
+    fn whole_message(&self, part: &Part<'_>) -> Result<Message, PeerMisbehaved> {
+        if part.header.payload_len > self.max_message_bytes {
+            return Err(PeerMisbehaved::ExceededMessageLimit { limit: self.max_message_bytes });
+        }
+        match part.header.opcode {
+            Opcode::Text => match simdutf8::basic::from_utf8(part.bytes) {
+                Ok(text) => Ok(Message::Text(text.to_owned())),
+                Err(_) => Err(PeerMisbehaved::SentInvalidUtf8),
+            },
+            Opcode::Binary => Ok(Message::Binary(Bytes::copy_from_slice(part.bytes))),
+            _ => Err(PeerMisbehaved::ContinuedNothing),
+        }
+    }
+
+    fn begin_frame(&mut self, part: &Part<'_>) -> Result<(), PeerMisbehaved> {
+        let message = match (part.header.opcode, &mut self.message) {
+            (Opcode::Continuation, None) => return Err(PeerMisbehaved::ContinuedNothing),
+            (Opcode::Continuation, Some(message)) => message,
+            (_, Some(_)) => return Err(PeerMisbehaved::InterruptedMessage),
+            (opcode, empty) => {
+                let body = match opcode {
+                    Opcode::Text => Body::Text(TextBuilder::default()),
+                    _ => Body::Binary(Vec::new()),
+                };
+                empty.insert(Unfinished {
+                    body,
+                    is_compressed: part.header.rsv1,
+                    fragments: 0,
+                    wire_bytes: 0,
+                })
+            }
+        };
+        if message.fragments == self.max_fragments {
+            return Err(PeerMisbehaved::ExceededFragmentLimit { limit: self.max_fragments });
+        }
+        message.fragments += 1;
+        // A frame that could not fit is refused before its payload comes. What a compressed one inflates to is
+        // counted later; here it is held to the same limit, since blocks that inflate to nothing cost time too.
+        message.wire_bytes = message.wire_bytes.saturating_add(part.header.payload_len);
+        let room = Room { limit: self.max_message_bytes, fragments: message.fragments };
+        room.check(0, message.wire_bytes)
+    }
+}
+
+/// How much a message may still grow.
+struct Room {
+    limit: u64,
+    fragments: u32,
+}
+
+impl Room {
+    fn check(&self, len: usize, more: u64) -> Result<(), PeerMisbehaved> {
+        let overhead = u64::from(self.fragments.saturating_sub(1)) * FRAGMENT_OVERHEAD;
+        let charged = (len as u64).saturating_add(more).saturating_add(overhead);
+        if charged > self.limit {
+            return Err(PeerMisbehaved::ExceededMessageLimit { limit: self.limit });
+        }
+        Ok(())
+    }
+}
+
+impl Body {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], room: &Room) -> Result<(), PeerMisbehaved> {
+        room.check(self.len(), bytes.len() as u64)?;
+        match self {
+            Self::Text(text) => text.push(bytes),
+            Self::Binary(binary) => {
+                binary.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(self) -> Result<Message, PeerMisbehaved> {
+        match self {
+            Self::Text(text) => text.finish().map(Message::Text),
+            Self::Binary(bytes) => Ok(Message::Binary(bytes.into())),
+        }
+    }
+}

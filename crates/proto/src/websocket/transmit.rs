@@ -1,0 +1,138 @@
+//! Bytes that wait to go out, small ones gathered, large ones by reference.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+
+/// What a connection has to send, in order, as a [`Buf`]: write [`chunks_vectored`](Buf::chunks_vectored) to the
+/// transport, then [`advance`](Buf::advance) by what it took.
+///
+/// Headers and small payloads are gathered in one buffer, so that many messages leave in one write; a large
+/// payload is never copied into it.
+#[derive(Debug, Default)]
+pub struct Transmit {
+    sealed: VecDeque<Bytes>,
+    gathered: Vec<u8>,
+    gathered_start: usize,
+    len: usize,
+    sent: u64,
+}
+
+/// A drained gathering buffer above this size is given back, so that an idle connection holds next to nothing.
+const KEEP_CAPACITY: usize = 512;
+
+impl Transmit {
+    /// The buffer to append to; `appended` must follow.
+    pub(crate) fn gather(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.gathered.len();
+        append(&mut self.gathered);
+        self.len += self.gathered.len() - before;
+    }
+
+    /// Puts `payload` behind all that has been gathered, without copying it.
+    pub(crate) fn push(&mut self, payload: Bytes) {
+        self.len += payload.len();
+        if self.gathered.len() > self.gathered_start {
+            let mut gathered = Bytes::from(std::mem::take(&mut self.gathered));
+            gathered.advance(self.gathered_start);
+            self.sealed.push_back(gathered);
+        } else {
+            self.gathered.clear();
+        }
+        self.gathered_start = 0;
+        self.sealed.push_back(payload);
+    }
+
+    /// Bytes that have left.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    fn release(&mut self) {
+        self.gathered_start = 0;
+        self.gathered.clear();
+        self.gathered.shrink_to(KEEP_CAPACITY);
+    }
+}
+
+impl Buf for Transmit {
+    fn remaining(&self) -> usize {
+        self.len
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match self.sealed.front() {
+            Some(bytes) => bytes,
+            None => &self.gathered[self.gathered_start..],
+        }
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let rest = &self.gathered[self.gathered_start..];
+        let chunks = self.sealed.iter().map(|bytes| &bytes[..]);
+        let mut filled = 0;
+        for (slice, chunk) in slices.iter_mut().zip(chunks.chain((!rest.is_empty()).then_some(rest))) {
+            *slice = IoSlice::new(chunk);
+            filled += 1;
+        }
+        filled
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        assert!(count <= self.len, "advance past the end of what waits to be sent");
+        self.len -= count;
+        self.sent += count as u64;
+        while let Some(front) = self.sealed.front_mut() {
+            if count < front.len() {
+                front.advance(count);
+                return;
+            }
+            count -= front.len();
+            self.sealed.pop_front();
+        }
+        self.gathered_start += count;
+        if self.gathered_start == self.gathered.len() {
+            self.release();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_cut_gives_the_same_bytes() {
+        let build = || {
+            let mut transmit = Transmit::default();
+            transmit.gather(|out| out.extend_from_slice(b"ab"));
+            transmit.push(Bytes::from_static(b"LARGE"));
+            transmit.push(Bytes::from_static(b"MORE"));
+            transmit.gather(|out| out.extend_from_slice(b"c"));
+            transmit.gather(|out| out.extend_from_slice(b"d"));
+            transmit
+        };
+        for step in 1..14 {
+            let mut transmit = build();
+            let mut seen = Vec::new();
+            while transmit.has_remaining() {
+                let mut slices = [IoSlice::new(&[]); 3];
+                let filled = transmit.chunks_vectored(&mut slices);
+                let flat: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect();
+                let taken = step.min(flat.len());
+                seen.extend_from_slice(&flat[..taken]);
+                transmit.advance(taken);
+            }
+            assert_eq!(seen, b"abLARGEMOREcd", "step {step}");
+        }
+    }
+
+    #[test]
+    fn a_drained_buffer_is_given_back() {
+        let mut transmit = Transmit::default();
+        transmit.gather(|out| out.resize(100_000, 1));
+        transmit.advance(100_000);
+        assert!(transmit.gathered.capacity() <= KEEP_CAPACITY);
+    }
+}

@@ -1,0 +1,107 @@
+//! A byte stream to a peer: from a URL or a socket to the heads of an opening handshake.
+
+pub(crate) mod h1;
+pub(crate) mod tcp;
+pub(crate) mod tls;
+pub(crate) mod url;
+
+use std::time::Duration;
+
+use ::url::Url;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A byte stream both ways, whatever it runs over.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
+
+/// Why no byte stream to a server came about.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No TCP connection.
+    #[error(transparent)]
+    Tcp(#[from] tcp::TcpError),
+    /// TCP connected, but TLS failed.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+}
+
+/// How to reach a server.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectOptions {
+    /// Time for TCP to connect, 10 s by default, divided among the addresses of a family so that one that never
+    /// answers leaves time for the next. Neither the lookup of the name nor TLS counts.
+    pub(crate) connect_timeout: Duration,
+    /// How to trust the server of a `wss` URL.
+    pub(crate) tls: tls::ClientTls,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self { connect_timeout: Duration::from_secs(10), tls: tls::ClientTls::default() }
+    }
+}
+
+/// Connects to the server of `url`, through TLS where the URL says so.
+///
+/// The stream writes vectored. Nothing bounds the whole: give it a deadline.
+///
+/// # Cancellation
+///
+/// Dropping the future closes the socket.
+pub(crate) async fn connect(url: &Url, options: &ConnectOptions) -> Result<Box<dyn Io>, ConnectError> {
+    let host = url::host(url);
+    let stream = tcp::connect(host, url::port(url), options.connect_timeout).await?;
+    if url::is_secure(url) {
+        Ok(Box::new(options.tls.connect(host, stream).await?))
+    } else {
+        Ok(Box::new(stream))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_plain_stream_writes_vectored_through_its_box() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = url::parse_url(&format!("ws://{}/", listener.local_addr().unwrap())).unwrap();
+        let mut stream = connect(&url, &ConnectOptions::default()).await.unwrap();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        assert!(stream.is_write_vectored());
+        // The default of the trait would write the first slice alone.
+        assert_eq!(stream.write_vectored(&[IoSlice::new(b"ab"), IoSlice::new(b"cd")]).await.unwrap(), 4);
+        let mut received = [0; 4];
+        peer.read_exact(&mut received).await.unwrap();
+        assert_eq!(&received, b"abcd");
+    }
+
+    #[tokio::test]
+    async fn dropping_a_connect_closes_the_socket() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = url::parse_url(&format!("wss://{}/", listener.local_addr().unwrap())).unwrap();
+        let options = ConnectOptions {
+            tls: tls::ClientTls::default().dangerous_accept_any_certificate(),
+            ..ConnectOptions::default()
+        };
+        // The server reads the ClientHello and answers nothing, so that the handshake is under way when dropped.
+        let (mut peer, mut record) = tokio::select! {
+            _ = connect(&url, &options) => panic!("nobody has answered"),
+            accepted = async {
+                let (mut peer, _) = listener.accept().await.unwrap();
+                let mut record = vec![0; 5];
+                peer.read_exact(&mut record).await.unwrap();
+                (peer, record)
+            } => accepted,
+        };
+        assert_eq!(record[0], 0x16);
+        peer.read_to_end(&mut record).await.unwrap();
+    }
+}

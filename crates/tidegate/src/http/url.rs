@@ -1,0 +1,143 @@
+//! Which URLs name a WebSocket, and what of them goes into a connection and a request.
+
+use http::Uri;
+use url::Url;
+
+/// A URL that does not name a WebSocket server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidUrl {
+    /// The text is not an absolute URL with a host.
+    #[error("not an absolute URL: {0}")]
+    Syntax(url::ParseError),
+    /// The scheme is none of `ws`, `wss`, `http` and `https`.
+    #[error("URL scheme {0:?}: use ws, wss, http or https")]
+    Scheme(String),
+    /// The URL has a fragment, which an empty `#` is too.
+    #[error("URL has a fragment: remove all from # on")]
+    Fragment,
+    /// Path and query are too long for the first line of a request.
+    #[error("URL path and query of {0} bytes do not fit a request")]
+    LongTarget(usize),
+}
+
+/// Reads the URL of a WebSocket as the WebSocketStream constructor does.
+///
+/// `http` becomes `ws` and `https` becomes `wss`, so that what is returned serializes as the URL in use. The
+/// result always has a host, and its path and query fit the first line of a request.
+///
+/// # Errors
+///
+/// Relative URLs, other schemes, fragments, and over 65,534 bytes of path and query are refused.
+pub fn parse_url(input: &str) -> Result<Url, InvalidUrl> {
+    let mut url = Url::parse(input).map_err(InvalidUrl::Syntax)?;
+    let scheme = match url.scheme() {
+        "ws" | "http" => "ws",
+        "wss" | "https" => "wss",
+        other => return Err(InvalidUrl::Scheme(other.to_owned())),
+    };
+    if url.fragment().is_some() {
+        return Err(InvalidUrl::Fragment);
+    }
+    // Cannot fail between the special schemes of the URL standard; it also drops a port that became the default.
+    url.set_scheme(scheme).map_err(|()| InvalidUrl::Scheme(scheme.to_owned()))?;
+    if !url.has_host() {
+        return Err(InvalidUrl::Syntax(url::ParseError::EmptyHost));
+    }
+    request_target(&url)?;
+    Ok(url)
+}
+
+/// Whether the connection goes through TLS.
+pub(crate) fn is_secure(url: &Url) -> bool {
+    matches!(url.scheme(), "wss" | "https")
+}
+
+/// The host as written in a URL: a domain in ASCII, an IPv4 address, or an IPv6 address in brackets.
+pub(crate) fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
+}
+
+/// The port to connect to, 80 or 443 where the URL names none.
+pub(crate) fn port(url: &Url) -> u16 {
+    url.port().unwrap_or(if is_secure(url) { 443 } else { 80 })
+}
+
+/// What the Host field holds: the host, and the port where it is not the default (RFC 6455 §4.1).
+pub(crate) fn authority(url: &Url) -> String {
+    match url.port() {
+        Some(port) => format!("{}:{port}", host(url)),
+        None => host(url).to_owned(),
+    }
+}
+
+/// Path and query in origin form, for the first line of the request (RFC 9112 §3.2.1).
+///
+/// # Errors
+///
+/// [`InvalidUrl::LongTarget`] over 65,534 bytes.
+pub(crate) fn request_target(url: &Url) -> Result<Uri, InvalidUrl> {
+    let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    // The URL parser has escaped all that a request target may not hold, so only the length is left to fail.
+    target.parse().map_err(|_| InvalidUrl::LongTarget(target.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http_schemes_are_rewritten_and_default_ports_dropped() {
+        for (input, serialized) in [
+            ("ws://a.example", "ws://a.example/"),
+            ("wss://a.example:443/x?y", "wss://a.example/x?y"),
+            ("http://a.example:80/x", "ws://a.example/x"),
+            ("https://A.example/x", "wss://a.example/x"),
+            ("HTTP://a.example:443", "ws://a.example:443/"),
+            ("https:a.example", "wss://a.example/"),
+        ] {
+            assert_eq!(parse_url(input).unwrap().as_str(), serialized, "{input}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_name_a_websocket_is_refused() {
+        for input in ["", "/path", "ws://", "ws://:80", "ws://a:99999", "ws://[::1", "ws://a b/"] {
+            assert!(matches!(parse_url(input), Err(InvalidUrl::Syntax(_))), "{input}");
+        }
+        for input in ["ftp://a", "mailto:a@b", "about:blank", "wsss://a"] {
+            assert!(matches!(parse_url(input), Err(InvalidUrl::Scheme(_))), "{input}");
+        }
+        for input in ["ws://a/#", "ws://a/x#y", "https://a#"] {
+            assert_eq!(parse_url(input), Err(InvalidUrl::Fragment), "{input}");
+        }
+        let long = format!("ws://a/{}", "x".repeat(70_000));
+        assert_eq!(parse_url(&long), Err(InvalidUrl::LongTarget(70_001)));
+    }
+
+    #[test]
+    fn the_parts_of_a_request() {
+        let parts = |input| {
+            let url = parse_url(input).unwrap();
+            let target = request_target(&url).unwrap().to_string();
+            (host(&url).to_owned(), port(&url), is_secure(&url), authority(&url), target)
+        };
+        let expected = |host: &str, port, secure, authority: &str, target: &str| {
+            (host.to_owned(), port, secure, authority.to_owned(), target.to_owned())
+        };
+        assert_eq!(parts("ws://u:p@h?q=1"), expected("h", 80, false, "h", "/?q=1"));
+        assert_eq!(parts("wss://[::1]:8443/a%20b"), expected("[::1]", 8443, true, "[::1]:8443", "/a%20b"));
+        assert_eq!(parts("wss://h"), expected("h", 443, true, "h", "/"));
+    }
+
+    #[test]
+    fn every_printable_character_fits_a_request_target() {
+        for byte in 0x20..=0x7e_u8 {
+            let byte = char::from(byte);
+            if byte != '#' {
+                parse_url(&format!("ws://h/a{byte}b?c{byte}d")).unwrap();
+            }
+        }
+        parse_url("ws://h/ü?ü\u{1F30A}").unwrap();
+    }
+}

@@ -1,10 +1,44 @@
-//! WebSocketStream for Rust.
+//! WebSocketStream for Rust: WebSocket, client and server, with backpressure end to end.
+//!
+//! The classic WebSocket API cannot say "wait". Here `read()` takes the next message when the application is ready
+//! for it, and until then the peer waits; `write()` completes when there is room.
+//!
+//! ```no_run
+//! use tidegate::{CloseInfo, Opened, WebSocketStream};
+//!
+//! # async fn example() -> Result<(), tidegate::WebSocketError> {
+//! let socket = WebSocketStream::connect("wss://feed.example/ticks")?;
+//! let Opened { mut readable, mut writable, .. } = socket.opened().await?;
+//! while let Some(message) = readable.read().await? {
+//!     writable.write(message).await?;
+//! }
+//! let CloseInfo { close_code, reason } = socket.closed().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! A server gets the same type: from [`serve`] on a listener, from [`accept`] on any byte stream, or from an HTTP
+//! server of one's own by [`Acceptor::answer`].
+//!
+//! ```text
+//! bytes in → decoder → assembler → readable.read() → the application → writable.write() → encoder → bytes out
+//! ```
 
-#[cfg_attr(not(test), expect(dead_code, reason = "its callers, client and server, are not written yet"))]
+mod client;
 mod http;
+mod server;
+mod websocket;
 
-pub use self::http::h1::{HeadError, HeadLimits, MalformedHead};
-pub use self::http::tcp::{TcpError, tune};
-pub use self::http::tls::{ClientTls, InvalidTls, ServerTls, TlsError};
-pub use self::http::url::{InvalidUrl, parse_url};
-pub use self::http::{ConnectError, Io};
+pub use tidegate_proto::websocket::deflate::DeflateConfig;
+pub use tidegate_proto::websocket::handshake::{HandshakeError, InvalidRequest, Offer, Refusal};
+pub use tidegate_proto::websocket::{
+    ApiMisuse, CloseCode, CloseInfo, Config, MAX_REASON_BYTES, Message, PeerMisbehaved,
+};
+pub use tokio_util::sync::CancellationToken;
+
+pub use self::http::{
+    ClientTls, ConnectError, HeadError, HeadLimits, InvalidTls, InvalidUrl, MalformedHead, ServerTls,
+    TcpError, TlsError, tune,
+};
+pub use client::ClientBuilder;
+pub use server::{AcceptError, Accepted, Acceptor, OriginPolicy, accept, serve};
+pub use websocket::{Cause, CloseOptions, Opened, Readable, WebSocketError, WebSocketStream, Writable};

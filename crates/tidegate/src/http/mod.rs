@@ -5,13 +5,19 @@ pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod url;
 
+pub use h1::{HeadError, HeadLimits, MalformedHead};
+pub use tcp::{TcpError, tune};
+pub use tls::{ClientTls, InvalidTls, ServerTls, TlsError};
+pub use url::InvalidUrl;
+pub(crate) use url::parse_url;
+
 use std::time::Duration;
 
 use ::url::Url;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A byte stream both ways, whatever it runs over.
-pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 

@@ -29,7 +29,7 @@ pub enum InvalidUrl {
 /// # Errors
 ///
 /// Relative URLs, other schemes, fragments, and over 65,534 bytes of path and query are refused.
-pub fn parse_url(input: &str) -> Result<Url, InvalidUrl> {
+pub(crate) fn parse_url(input: &str) -> Result<Url, InvalidUrl> {
     let mut url = Url::parse(input).map_err(InvalidUrl::Syntax)?;
     let scheme = match url.scheme() {
         "ws" | "http" => "ws",
@@ -61,14 +61,6 @@ pub(crate) fn host(url: &Url) -> &str {
 /// The port to connect to, 80 or 443 where the URL names none.
 pub(crate) fn port(url: &Url) -> u16 {
     url.port().unwrap_or(if is_secure(url) { 443 } else { 80 })
-}
-
-/// What the Host field holds: the host, and the port where it is not the default (RFC 6455 §4.1).
-pub(crate) fn authority(url: &Url) -> String {
-    match url.port() {
-        Some(port) => format!("{}:{port}", host(url)),
-        None => host(url).to_owned(),
-    }
 }
 
 /// Path and query in origin form, for the first line of the request (RFC 9112 §3.2.1).
@@ -120,14 +112,13 @@ mod tests {
         let parts = |input| {
             let url = parse_url(input).unwrap();
             let target = request_target(&url).unwrap().to_string();
-            (host(&url).to_owned(), port(&url), is_secure(&url), authority(&url), target)
+            (host(&url).to_owned(), port(&url), is_secure(&url), target)
         };
-        let expected = |host: &str, port, secure, authority: &str, target: &str| {
-            (host.to_owned(), port, secure, authority.to_owned(), target.to_owned())
-        };
-        assert_eq!(parts("ws://u:p@h?q=1"), expected("h", 80, false, "h", "/?q=1"));
-        assert_eq!(parts("wss://[::1]:8443/a%20b"), expected("[::1]", 8443, true, "[::1]:8443", "/a%20b"));
-        assert_eq!(parts("wss://h"), expected("h", 443, true, "h", "/"));
+        let expected =
+            |host: &str, port, secure, target: &str| (host.to_owned(), port, secure, target.to_owned());
+        assert_eq!(parts("ws://u:p@h?q=1"), expected("h", 80, false, "/?q=1"));
+        assert_eq!(parts("wss://[::1]:8443/a%20b"), expected("[::1]", 8443, true, "/a%20b"));
+        assert_eq!(parts("wss://h"), expected("h", 443, true, "/"));
     }
 
     #[test]

@@ -1,0 +1,10 @@
+//! Accepting WebSocketStreams: from any byte stream, from a listener, or from an HTTP server of one's own.
+
+mod acceptor;
+mod origin;
+mod refuse;
+mod serve;
+
+pub use acceptor::{AcceptError, Accepted, Acceptor};
+pub use origin::OriginPolicy;
+pub use serve::{accept, serve};

@@ -1,0 +1,141 @@
+//! The task behind every connection. It does what no half is there to do: sends what was written when the writer
+//! has yielded, sees pings and a Close while nobody reads, keeps deadlines, and ends the transport in order.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tidegate_proto::websocket::Phase;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::shared::{Shared, State};
+
+/// How long a reader may stay away before the driver decodes ahead of it, and, once the connection closes, before
+/// the messages that it has not read are dropped.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+pub(super) fn spawn(shared: Arc<Shared>) {
+    let driver = Driver { shared, watch_at: Some(Instant::now() + WATCH_INTERVAL), timer: None };
+    tokio::spawn(driver);
+}
+
+struct Driver {
+    shared: Arc<Shared>,
+    /// When to look whether the reader still comes.
+    watch_at: Option<Instant>,
+    /// The one timer of the connection, there only while something is due.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let shared = self.shared.clone();
+        shared.register_driver(cx.waker());
+        let mut state = shared.lock();
+        loop {
+            let due = self.drive(&shared, &mut state);
+            if state.link.is_done() {
+                drop(state);
+                shared.wake_halves();
+                return Poll::Ready(());
+            }
+            match due {
+                None => {
+                    self.timer = None;
+                    return Poll::Pending;
+                }
+                Some(due) if !self.is_due(due, cx) => return Poll::Pending,
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+impl Driver {
+    /// Does all that can be done now, and tells when more is due by the clock.
+    fn drive(&mut self, shared: &Shared, state: &mut State) -> Option<Instant> {
+        let cx = &mut shared.io_context();
+        state.begin_flush();
+        let _ = state.link.poll_flush(cx);
+        self.watch(state);
+        let is_open = matches!(state.link.connection.phase(), Phase::Open | Phase::Closing);
+        let reader = &state.reader;
+        if is_open && !reader.is_parked && (reader.is_away || reader.is_gone) {
+            let discard = reader.is_gone;
+            state.link.poll_ahead(cx, discard);
+        }
+        if state.link.connection.phase() != Phase::Open {
+            self.wind_up(shared, state);
+        }
+        let deadline = match state.link.connection.phase() {
+            Phase::Open => None,
+            _ => state.link.connection.poll_timeout(Instant::now().into_std()).map(Instant::from_std),
+        };
+        [self.watch_at, deadline].into_iter().flatten().min()
+    }
+
+    /// Sees, once in an interval, whether the reader still comes. Nothing is watched while it waits anyway.
+    fn watch(&mut self, state: &mut State) {
+        let now = Instant::now();
+        let reader = &mut state.reader;
+        if reader.is_watched && self.watch_at.is_none() {
+            self.watch_at = Some(now + WATCH_INTERVAL);
+        }
+        if self.watch_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.watch_at = None;
+        if std::mem::take(&mut reader.was_active) {
+            self.watch_at = Some(now + WATCH_INTERVAL);
+            return;
+        }
+        reader.is_watched = false;
+        state.link.connection.park();
+        if reader.is_parked {
+            return;
+        }
+        reader.is_away = true;
+        if state.link.connection.phase() != Phase::Open {
+            // It has had its time: unread messages must not hold up the closing handshake.
+            reader.is_gone = true;
+        }
+    }
+
+    /// Brings a connection that is closing, or failed, to its end.
+    fn wind_up(&mut self, shared: &Shared, state: &mut State) {
+        let cx = &mut shared.io_context();
+        // A reader that is away while the connection closes is watched to the end.
+        if !state.reader.is_gone && !state.reader.is_parked {
+            state.reader.is_watched = true;
+            self.watch_at.get_or_insert_with(|| Instant::now() + WATCH_INTERVAL);
+        }
+        if let Err(failure) = state.link.connection.handle_timeout(Instant::now().into_std()) {
+            state.link.fail(failure);
+        }
+        if state.link.connection.phase() == Phase::Lingering {
+            state.link.poll_linger(cx);
+        }
+        if state.link.connection.phase() == Phase::Ended {
+            state.link.finish();
+        }
+        if let Some(ending) = &state.link.ending
+            && !shared.ending.initialized()
+        {
+            // Nobody else sets it, so this cannot fail.
+            let _ = shared.ending.set(ending.clone());
+            shared.wake_halves();
+        }
+    }
+
+    fn is_due(&mut self, due: Instant, cx: &mut Context<'_>) -> bool {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() != due {
+            timer.as_mut().reset(due);
+        }
+        timer.as_mut().poll(cx).is_ready()
+    }
+}

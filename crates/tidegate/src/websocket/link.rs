@@ -1,0 +1,278 @@
+//! A connection and its transport: bytes moved, events taken, the end settled. No waiting happens here; whoever is
+//! polled turns this wheel.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BufMut};
+use tidegate_proto::websocket::{
+    ApiMisuse, CloseInfo, Connection, Event, Failure, Message, Phase, READ_BUFFER_BYTES,
+};
+use tokio::io::AsyncWrite;
+use tokio_util::io::poll_read_buf;
+
+use super::error::{Cause, WebSocketError};
+use super::{CloseOptions, read_buffers};
+use crate::http::Io;
+
+/// How a connection ended.
+pub(crate) type Ending = Result<CloseInfo, WebSocketError>;
+
+pub(crate) struct Link {
+    io: Option<Box<dyn Io>>,
+    pub(crate) connection: Connection,
+    /// Messages decoded before anybody asked, so that a ping or a Close behind them is seen.
+    ahead: VecDeque<Message>,
+    ahead_bytes: usize,
+    /// Whether the transport may hold bytes of ours that a flush would move (TLS records, a buffered writer).
+    needs_flush: bool,
+    is_shut_down: bool,
+    /// Accepted bytes were lost: the transport failed, or broke off.
+    write_error: Option<WebSocketError>,
+    read_error: Option<io::Error>,
+    /// How the incoming half ended: what the reader is told behind the last message.
+    pub(crate) incoming_end: Option<Ending>,
+    /// How the connection ended: what `closed` tells.
+    pub(crate) ending: Option<Ending>,
+}
+
+/// Messages ahead of the reader may hold this much, and one message more.
+const AHEAD_BYTES: usize = 16 * 1024;
+
+/// What a message ahead costs beside its payload.
+const MESSAGE_OVERHEAD: usize = 32;
+
+/// Slices of one vectored write.
+const MAX_SLICES: usize = 32;
+
+impl Link {
+    pub(crate) fn new(io: Box<dyn Io>, connection: Connection) -> Self {
+        Self {
+            io: Some(io),
+            connection,
+            ahead: VecDeque::new(),
+            ahead_bytes: 0,
+            needs_flush: false,
+            is_shut_down: false,
+            write_error: None,
+            read_error: None,
+            incoming_end: None,
+            ending: None,
+        }
+    }
+
+    /// Whether more messages are here already, decoded or not, so that a reader will be back before long.
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.connection.undecoded_bytes() > 0 || !self.ahead.is_empty()
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.io.is_none()
+    }
+
+    /// Why nothing can be written any more, if so.
+    pub(crate) fn write_refusal(&self) -> Option<WebSocketError> {
+        if let Some(error) = &self.write_error {
+            return Some(error.clone());
+        }
+        match &self.incoming_end {
+            Some(Err(error)) => Some(error.clone()),
+            Some(Ok(info)) => {
+                Some(WebSocketError::after_close(info.clone(), Cause::PeerClosed(info.clone())))
+            }
+            None if self.connection.phase() == Phase::Open => None,
+            None => Some(WebSocketError::without_code(ApiMisuse::SendAfterClose)),
+        }
+    }
+
+    /// Why what was accepted could not all be sent, if so.
+    pub(crate) fn write_error(&self) -> Option<WebSocketError> {
+        self.write_error.clone()
+    }
+
+    /// Sends until all is sent (`Ready`) or the transport takes no more.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(transmit) = self.connection.poll_transmit() {
+            let Some(io) = self.io.as_mut() else { break };
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let filled = transmit.chunks_vectored(&mut slices);
+            let io = Pin::new(io);
+            let result = match &slices[..filled] {
+                [one] => ready!(io.poll_write(cx, one)),
+                many => ready!(io.poll_write_vectored(cx, many)),
+            };
+            match result {
+                Ok(0) => self.fail_writing(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    transmit.advance(written);
+                    self.needs_flush = true;
+                }
+                Err(error) => self.fail_writing(error),
+            };
+        }
+        if let (true, Some(io)) = (self.needs_flush, self.io.as_mut()) {
+            if let Err(error) = ready!(Pin::new(io).poll_flush(cx)) {
+                self.fail_writing(error);
+            }
+            self.needs_flush = false;
+        }
+        Poll::Ready(())
+    }
+
+    /// The transport takes no more. What has come already can still be read, so only this half is over.
+    fn fail_writing(&mut self, error: io::Error) {
+        self.connection.discard_transmit();
+        self.needs_flush = false;
+        self.write_error.get_or_insert_with(|| WebSocketError::abnormal(Cause::Lost(Some(error))));
+    }
+
+    /// The next message, or the end. Sends what waits before it gives up for now: a batch of replies leaves when
+    /// the batch of questions is read.
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        if let Some(message) = self.ahead.pop_front() {
+            self.ahead_bytes -= message.len() + MESSAGE_OVERHEAD;
+            return Poll::Ready(Some(message));
+        }
+        loop {
+            if let Some(message) = self.next_message() {
+                return Poll::Ready(Some(message));
+            }
+            if self.incoming_end.is_some() {
+                return Poll::Ready(None);
+            }
+            let _ = self.poll_flush(cx);
+            ready!(self.poll_fill(cx));
+        }
+    }
+
+    /// Decodes ahead of the reader, a bounded amount, or drops messages that nobody will read.
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>, discard: bool) {
+        if discard {
+            self.ahead = VecDeque::new();
+            self.ahead_bytes = 0;
+        }
+        while self.incoming_end.is_none() && self.ahead_bytes < AHEAD_BYTES {
+            match self.next_message() {
+                Some(_) if discard => {}
+                Some(message) => {
+                    self.ahead_bytes += message.len() + MESSAGE_OVERHEAD;
+                    self.ahead.push_back(message);
+                }
+                None if self.incoming_end.is_some() => return,
+                None if self.poll_fill(cx).is_pending() => return,
+                None => {}
+            }
+        }
+    }
+
+    fn next_message(&mut self) -> Option<Message> {
+        match self.connection.poll_event()? {
+            Ok(Event::Message(message)) => return Some(message),
+            Ok(Event::Close(info)) => self.incoming_end = Some(Ok(info)),
+            Err(failure) => self.fail(failure),
+        }
+        None
+    }
+
+    /// Takes note that the connection ends uncleanly.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        let cause = match failure {
+            Failure::Lost => Cause::Lost(self.read_error.take()),
+            failure => failure.into(),
+        };
+        let error = self.write_error.clone().unwrap_or_else(|| WebSocketError::abnormal(cause));
+        self.incoming_end.get_or_insert(Err(error.clone()));
+        self.ending.get_or_insert(Err(error));
+    }
+
+    /// Reads once, into a borrowed buffer, which goes back when nothing has come.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(io) = self.io.as_mut() else {
+            self.connection.handle_eof();
+            return Poll::Ready(());
+        };
+        if self.connection.input_buffer().capacity() < READ_BUFFER_BYTES {
+            self.connection.lend_buffer(read_buffers::borrow());
+        }
+        let buffer = self.connection.input_buffer();
+        let room = buffer.capacity() - buffer.len();
+        let result = poll_read_buf(Pin::new(io), cx, &mut buffer.limit(room));
+        match result {
+            Poll::Pending => {
+                if let Some(buffer) = self.connection.reclaim_buffer() {
+                    read_buffers::give_back(buffer);
+                }
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(0)) => self.connection.handle_eof(),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) => {
+                self.read_error = Some(error);
+                self.connection.handle_eof();
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Starts the closing handshake.
+    pub(crate) fn close(&mut self, options: &CloseOptions) -> Result<(), ApiMisuse> {
+        self.connection.close(options.close_code, &options.reason)
+    }
+
+    /// After the closing handshake, or a failure: sends the rest, ends the stream in order, and reads away what the
+    /// peer may still be sending, since dropping unread bytes would reset the connection under our Close.
+    pub(crate) fn poll_linger(&mut self, cx: &mut Context<'_>) {
+        let is_sent = self.poll_flush(cx).is_ready();
+        let goes_first = self.connection.shuts_down_first();
+        if let (true, false, Some(io)) = (is_sent && goes_first, self.is_shut_down, self.io.as_mut()) {
+            // An error here means that the peer ended the stream already.
+            self.is_shut_down = Pin::new(io).poll_shutdown(cx).is_ready();
+        }
+        if self.is_shut_down {
+            self.settle();
+        }
+        while let Some(io) = self.io.as_mut() {
+            let mut scratch = read_buffers::borrow();
+            let read = poll_read_buf(Pin::new(io), cx, &mut (&mut scratch).limit(READ_BUFFER_BYTES));
+            read_buffers::give_back(scratch);
+            match read {
+                Poll::Pending => break,
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    self.connection.handle_eof();
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Fixes how the connection ended, if that is not fixed yet.
+    fn settle(&mut self) {
+        if self.ending.is_some() {
+            return;
+        }
+        self.ending = match (&self.incoming_end, &self.write_error) {
+            (Some(Ok(info)), Some(_)) => Some(Err(WebSocketError::after_close(info.clone(), Cause::Unsent))),
+            (Some(end), _) => Some(end.clone()),
+            (None, _) => None,
+        };
+    }
+
+    /// Drops the transport: the connection has ended.
+    pub(crate) fn finish(&mut self) {
+        if self.connection.discard_transmit() > 0 {
+            let error = WebSocketError::abnormal(Cause::Unsent);
+            self.write_error.get_or_insert(error);
+        }
+        if self.incoming_end.is_none() {
+            self.fail(Failure::Lost);
+        }
+        self.settle();
+        self.io = None;
+        if let Some(buffer) = self.connection.reclaim_buffer() {
+            read_buffers::give_back(buffer);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! WebSocketStream on tokio.
+//!
+//! ```text
+//! readable.read() ─┐                                     ┌─ wakes reader, writer, or else the driver
+//!                  ├─▶ Shared ─▶ Link ─▶ Connection ⇄ transport
+//! writable.write()─┘      ▲
+//! Driver (one task) ──────┘   flushes when the writer has yielded, watches while nobody reads, keeps deadlines
+//! ```
+
+mod close_options;
+mod driver;
+mod error;
+mod link;
+mod read_buffers;
+mod readable;
+mod shared;
+mod stream;
+mod waiting;
+mod writable;
+mod write;
+
+pub use close_options::CloseOptions;
+pub use error::{Cause, WebSocketError};
+pub(crate) use link::Ending;
+pub use readable::Readable;
+pub(crate) use shared::Shared;
+pub(crate) use stream::Opening;
+pub use stream::{Opened, WebSocketStream};
+pub use writable::Writable;
+pub(crate) use write::write_all;

@@ -1,0 +1,123 @@
+//! The incoming half.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use tidegate_proto::websocket::{ApiMisuse, Message};
+
+use super::CloseOptions;
+use super::error::WebSocketError;
+use super::shared::{Handle, Shared};
+use super::writable::Writable;
+
+/// The messages that the peer sends, pulled one at a time.
+///
+/// Nothing is decoded, and beyond 64 KiB nothing is read from the transport, before somebody asks; that is what
+/// makes the peer wait. (A reader that stays away for a second has at most 16 KiB and one message decoded ahead, so
+/// that a ping or a Close behind them is seen.) Dropping this half drops messages from then on; the connection
+/// stays open for the writer.
+///
+/// Also a [`Stream`], which ends after the last message or the first error.
+pub struct Readable {
+    shared: Arc<Shared>,
+    has_ended: bool,
+}
+
+impl Readable {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, has_ended: false }
+    }
+
+    /// The next message, or `None` once the peer has closed and every message before its Close has been read.
+    ///
+    /// May be dropped at any await: a message that was not returned is returned by the next call.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ended uncleanly, after all messages that came before that; the same error again on every
+    /// further call.
+    pub async fn read(&mut self) -> Result<Option<Message>, WebSocketError> {
+        let guard = StopWaiting { shared: &self.shared };
+        let result = poll_fn(|cx| guard.shared.poll_read(cx)).await;
+        // Done, so there is no waiting to stop.
+        std::mem::forget(guard);
+        result
+    }
+
+    /// Gives up reading, and closes the connection: unread messages are dropped.
+    ///
+    /// # Errors
+    ///
+    /// A code that may not be sent, or a reason over 123 bytes; then nothing is sent, and the connection stays open
+    /// without a reader.
+    pub fn cancel(self, options: impl Into<CloseOptions>) -> Result<(), ApiMisuse> {
+        self.shared.stop_reading();
+        self.shared.close(&options.into())
+    }
+
+    /// Writes every message to `writable`, at the pace at which that takes them, until this half ends; then closes
+    /// `writable`, and waits for its end.
+    ///
+    /// Dropping the future drops both halves.
+    ///
+    /// # Errors
+    ///
+    /// The error of either half. The other one is told: a failed reader aborts `writable`, a failed writer cancels
+    /// this half.
+    pub async fn pipe_to(mut self, mut writable: Writable) -> Result<(), WebSocketError> {
+        loop {
+            match self.read().await {
+                Ok(Some(message)) => {
+                    if let Err(error) = writable.write(message).await {
+                        // An empty Close is always allowed.
+                        let _ = self.cancel(());
+                        return Err(error);
+                    }
+                }
+                Ok(None) if Arc::ptr_eq(&self.shared, &writable.shared()) => return Ok(()),
+                Ok(None) => return writable.close().await,
+                Err(error) => {
+                    let _ = writable.abort(());
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+/// Tells the shared state when a `read` is dropped halfway, so that nobody wakes a task that no longer cares.
+struct StopWaiting<'a> {
+    shared: &'a Shared,
+}
+
+impl Drop for StopWaiting<'_> {
+    fn drop(&mut self) {
+        self.shared.stop_waiting_to_read();
+    }
+}
+
+impl Stream for Readable {
+    type Item = Result<Message, WebSocketError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.has_ended {
+            return Poll::Ready(None);
+        }
+        let item = match self.shared.poll_read(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(message)) => message.map(Ok),
+            Poll::Ready(Err(error)) => Some(Err(error)),
+        };
+        self.has_ended = !matches!(item, Some(Ok(_)));
+        Poll::Ready(item)
+    }
+}
+
+impl Drop for Readable {
+    fn drop(&mut self) {
+        self.shared.release(Handle::Readable);
+    }
+}

@@ -1,0 +1,277 @@
+//! What the halves of one WebSocketStream and its driver share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tidegate_proto::websocket::{ApiMisuse, Connection, Message};
+use tokio::sync::SetOnce;
+
+use super::error::WebSocketError;
+use super::link::{Ending, Link};
+use super::waiting::Waiting;
+use super::{CloseOptions, driver};
+use crate::http::Io;
+
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    waiting: Arc<Waiting>,
+    /// Wakes whoever is in `waiting`: the only waker that the transport ever sees.
+    io_waker: Waker,
+    /// How the connection ended, for everyone who awaits `closed`.
+    pub(crate) ending: Arc<SetOnce<Ending>>,
+    pub(crate) protocol: Box<str>,
+    pub(crate) extensions: Box<str>,
+    high_water_mark: usize,
+}
+
+pub(crate) struct State {
+    pub(crate) link: Link,
+    pub(crate) reader: Reader,
+    /// Whether anything was written since the reader last came or the driver last flushed.
+    has_written: bool,
+    /// Whether the driver has been asked to flush, and has not done so yet.
+    flush_is_due: bool,
+    /// Which of the three handles are still held.
+    held: [bool; 3],
+}
+
+/// What is known of whoever reads.
+#[derive(Default)]
+pub(crate) struct Reader {
+    /// Waits for a message right now, so that it turns the wheel itself.
+    pub(crate) is_parked: bool,
+    /// Took a message since the driver last looked.
+    pub(crate) was_active: bool,
+    /// The driver looks again before long, so it need not be woken.
+    pub(crate) is_watched: bool,
+    /// Has not come for a while: the driver decodes ahead, so that pings and a Close are seen.
+    pub(crate) is_away: bool,
+    /// Never comes again: messages are dropped.
+    pub(crate) is_gone: bool,
+}
+
+/// The three things that a user can hold of one connection.
+#[derive(Clone, Copy)]
+pub(crate) enum Handle {
+    Socket = 0,
+    Readable = 1,
+    Writable = 2,
+}
+
+/// Queued bytes from which a write is not deferred any longer: enough for one large system call.
+const FLUSH_BYTES: usize = 32 * 1024;
+
+impl Shared {
+    /// Starts a connection whose opening handshake is done; its driver runs on the current tokio runtime.
+    pub(crate) fn start(
+        io: Box<dyn Io>,
+        connection: Connection,
+        names: (String, String),
+        high_water_mark: usize,
+        ending: Arc<SetOnce<Ending>>,
+    ) -> Arc<Self> {
+        let waiting = Arc::new(Waiting::default());
+        let reader = Reader { is_watched: true, was_active: true, ..Reader::default() };
+        let state = State {
+            link: Link::new(io, connection),
+            reader,
+            has_written: false,
+            flush_is_due: false,
+            held: [true; 3],
+        };
+        let shared = Arc::new(Self {
+            state: Mutex::new(state),
+            io_waker: Waker::from(waiting.clone()),
+            waiting,
+            ending,
+            protocol: names.0.into(),
+            extensions: names.1.into(),
+            high_water_mark,
+        });
+        driver::spawn(shared.clone());
+        shared
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under this lock is a bug of ours, but every step leaves the state usable.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn io_context(&self) -> Context<'_> {
+        Context::from_waker(&self.io_waker)
+    }
+
+    pub(crate) fn wake_driver(&self) {
+        self.waiting.driver.wake();
+    }
+
+    pub(crate) fn register_driver(&self, waker: &Waker) {
+        self.waiting.driver.register(waker);
+    }
+
+    /// Wakes everyone: the connection has ended, or a half of it.
+    pub(crate) fn wake_halves(&self) {
+        self.waiting.reader.wake();
+        self.waiting.writer.wake();
+    }
+
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
+        let mut state = self.lock();
+        state.has_written = false;
+        // Registered before the transport is asked: its wake-up comes from another thread at any time.
+        self.waiting.reader.register(cx.waker());
+        state.reader.is_parked = true;
+        let Poll::Ready(message) = state.link.poll_message(&mut self.io_context()) else {
+            return Poll::Pending;
+        };
+        self.unpark(&mut state);
+        if message.is_some() {
+            state.reader.was_active = true;
+            if !std::mem::replace(&mut state.reader.is_watched, true) {
+                self.wake_driver();
+            }
+            return Poll::Ready(Ok(message));
+        }
+        self.wake_driver();
+        match &state.link.incoming_end {
+            Some(Err(error)) => Poll::Ready(Err(error.clone())),
+            _ => Poll::Ready(Ok(None)),
+        }
+    }
+
+    /// Takes note that nobody awaits a message any more: from now on the driver hears of what comes.
+    pub(crate) fn stop_waiting_to_read(&self) {
+        let mut state = self.lock();
+        if state.reader.is_parked {
+            self.unpark(&mut state);
+            if !std::mem::replace(&mut state.reader.is_watched, true) {
+                self.wake_driver();
+            }
+        }
+    }
+
+    fn unpark(&self, state: &mut State) {
+        self.waiting.reader.take();
+        state.reader.is_parked = false;
+        state.reader.is_away = false;
+    }
+
+    /// Whether a message may be written now; waits below the high water mark.
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        let mut state = self.lock();
+        if state.link.connection.queued_bytes() < self.high_water_mark && state.link.write_refusal().is_none()
+        {
+            return Poll::Ready(Ok(()));
+        }
+        self.waiting.writer.register(cx.waker());
+        let _ = state.link.poll_flush(&mut self.io_context());
+        let result = match state.link.write_refusal() {
+            Some(error) => Err(error),
+            None if state.link.connection.queued_bytes() < self.high_water_mark => Ok(()),
+            None => return Poll::Pending,
+        };
+        self.waiting.writer.take();
+        Poll::Ready(result)
+    }
+
+    /// Queues a message and sends it, at once or with those that follow.
+    pub(crate) fn send(&self, message: Message) -> Result<(), WebSocketError> {
+        let mut state = self.lock();
+        if let Some(error) = state.link.write_refusal() {
+            return Err(error);
+        }
+        state.link.connection.send(message).map_err(WebSocketError::without_code)?;
+        self.after_send(&mut state);
+        Ok(())
+    }
+
+    pub(crate) fn ping(&self, payload: &[u8]) -> Result<(), WebSocketError> {
+        let mut state = self.lock();
+        if let Some(error) = state.link.write_refusal() {
+            return Err(error);
+        }
+        state.link.connection.ping(payload).map_err(WebSocketError::without_code)?;
+        self.after_send(&mut state);
+        Ok(())
+    }
+
+    /// The first write after a read leaves at once, unless more messages wait to be read: then its answer is likely
+    /// one of many, and all of them leave together. So do writes that follow each other. In either case the driver
+    /// is asked to flush, and it runs at the latest when the writing task yields.
+    fn after_send(&self, state: &mut State) {
+        let is_first = !std::mem::replace(&mut state.has_written, true);
+        let is_full = state.link.connection.queued_bytes() >= FLUSH_BYTES;
+        if is_full || (is_first && !state.link.has_backlog()) {
+            let _ = state.link.poll_flush(&mut self.io_context());
+        } else if !std::mem::replace(&mut state.flush_is_due, true) {
+            self.wake_driver();
+        }
+    }
+
+    /// Waits until all that was written has gone to the transport.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        let mut state = self.lock();
+        self.waiting.writer.register(cx.waker());
+        if state.link.poll_flush(&mut self.io_context()).is_pending() {
+            return Poll::Pending;
+        }
+        self.waiting.writer.take();
+        match state.link.write_error() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Starts the closing handshake; nothing happens when one is under way.
+    pub(crate) fn close(&self, options: &CloseOptions) -> Result<(), ApiMisuse> {
+        let mut state = self.lock();
+        state.link.close(options)?;
+        state.reader.is_away = true;
+        self.waiting.writer.wake();
+        self.wake_driver();
+        Ok(())
+    }
+
+    /// Has the driver look for the end of the connection while somebody awaits it.
+    pub(crate) fn attend(&self) {
+        self.lock().reader.is_away = true;
+        self.wake_driver();
+    }
+
+    /// Drops messages from now on.
+    pub(crate) fn stop_reading(&self) {
+        self.lock().reader.is_gone = true;
+        self.wake_driver();
+    }
+
+    /// Bytes that may still be written below the high water mark; negative above it.
+    pub(crate) fn desired_size(&self) -> isize {
+        let queued = self.lock().link.connection.queued_bytes();
+        // Both are sizes of things in memory, which fit an isize.
+        self.high_water_mark as isize - queued as isize
+    }
+
+    /// A handle was dropped. When the reader is, messages are; when the last handle is, the connection closes.
+    pub(crate) fn release(&self, handle: Handle) {
+        let mut state = self.lock();
+        state.held[handle as usize] = false;
+        if matches!(handle, Handle::Readable) {
+            self.unpark(&mut state);
+            state.reader.is_gone = true;
+        }
+        if state.held == [false; 3] {
+            // An empty Close may always be sent.
+            let _ = state.link.close(&CloseOptions::default());
+        }
+        drop(state);
+        self.wake_driver();
+    }
+}
+
+impl State {
+    /// Takes note that the driver flushes now.
+    pub(crate) fn begin_flush(&mut self) {
+        self.flush_is_due = false;
+        self.has_written = false;
+    }
+}

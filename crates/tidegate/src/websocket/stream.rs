@@ -1,0 +1,190 @@
+//! `WebSocketStream`: opening, open, closed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::Request;
+use tidegate_proto::websocket::{ApiMisuse, CloseCode, CloseInfo};
+use tokio::sync::SetOnce;
+use tokio_util::sync::CancellationToken;
+
+use super::CloseOptions;
+use super::error::{Cause, WebSocketError};
+use super::link::Ending;
+use super::readable::Readable;
+use super::shared::{Handle, Shared};
+use super::writable::Writable;
+
+/// A WebSocket whose messages are read and written with backpressure.
+///
+/// [`opened`](Self::opened) gives the two halves, [`closed`](Self::closed) tells how it ended, [`close`](Self::close)
+/// ends it. The same type comes from [`connect`](Self::connect) and from a server's `accept`. When this and both
+/// halves are dropped, the connection closes with an empty Close, after everything that was written is sent.
+pub struct WebSocketStream {
+    url: String,
+    /// What a server was asked; boxed, since a handler may hold the socket for as long as it is idle.
+    request: Option<Box<Request<()>>>,
+    opening: Arc<Opening>,
+    ending: Arc<SetOnce<Ending>>,
+}
+
+/// The way from `connect` to open.
+pub(crate) struct Opening {
+    result: SetOnce<Result<Arc<Shared>, WebSocketError>>,
+    is_given_out: AtomicBool,
+    /// Cancelled by `close` and by dropping the socket, while the connection is not open yet.
+    abort: CancellationToken,
+}
+
+/// What an open connection consists of.
+pub struct Opened {
+    /// What comes from the peer.
+    pub readable: Readable,
+    /// What goes to the peer.
+    pub writable: Writable,
+    /// The subprotocol that was agreed on; empty when there is none.
+    pub protocol: String,
+    /// The extensions that were agreed on, as in the header; empty when there are none.
+    pub extensions: String,
+}
+
+impl WebSocketStream {
+    /// A socket that is not open yet, and what is to be told once it is.
+    pub(crate) fn opening(url: String) -> (Self, Arc<Opening>) {
+        let opening = Arc::new(Opening {
+            result: SetOnce::new(),
+            is_given_out: AtomicBool::new(false),
+            abort: CancellationToken::new(),
+        });
+        let socket = Self { url, request: None, opening: opening.clone(), ending: Arc::new(SetOnce::new()) };
+        (socket, opening)
+    }
+
+    /// A server's socket, about to be open.
+    pub(crate) fn accepted(request: Request<()>) -> (Self, Arc<Opening>) {
+        let (mut socket, opening) = Self::opening(request.uri().to_string());
+        socket.request = Some(Box::new(request));
+        (socket, opening)
+    }
+
+    /// The request that opened the connection, on a server's side.
+    #[must_use]
+    pub fn request(&self) -> Option<&Request<()>> {
+        self.request.as_deref()
+    }
+
+    /// Takes the request out, so that an idle connection need not hold its headers.
+    pub fn take_request(&mut self) -> Option<Request<()>> {
+        self.request.take().map(|request| *request)
+    }
+
+    /// How the connection ended, to be set by whoever opens it if that fails.
+    pub(crate) fn ending(&self) -> Arc<SetOnce<Ending>> {
+        self.ending.clone()
+    }
+
+    /// The URL: of a client, after http and https were rewritten to ws and wss; of a server, the request target.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Waits until the connection is open, and gives out its halves.
+    ///
+    /// May be dropped at any await, and called again.
+    ///
+    /// # Errors
+    ///
+    /// When it did not open: the [`Cause`] tells why; and on a second call after one that succeeded.
+    pub async fn opened(&self) -> Result<Opened, WebSocketError> {
+        let shared = self.opening.result.wait().await.clone()?;
+        if self.opening.is_given_out.swap(true, Ordering::AcqRel) {
+            return Err(WebSocketError::without_code(Cause::OpenedTwice));
+        }
+        Ok(Opened {
+            protocol: shared.protocol.to_string(),
+            extensions: shared.extensions.to_string(),
+            readable: Readable::new(shared.clone()),
+            writable: Writable::new(shared),
+        })
+    }
+
+    /// Waits until the connection has ended, and tells with which code and reason the peer closed it.
+    ///
+    /// It settles whether anybody reads or not, unless more than the read-ahead lies before the peer's Close. May
+    /// be called any number of times, and dropped at any await.
+    ///
+    /// # Errors
+    ///
+    /// When it did not end cleanly: no Close came (1006), the peer broke the protocol, or messages that had been
+    /// accepted could not be sent.
+    pub async fn closed(&self) -> Result<CloseInfo, WebSocketError> {
+        if let Some(Ok(shared)) = self.opening.result.get() {
+            shared.attend();
+        }
+        self.ending.wait().await.clone()
+    }
+
+    /// Closes the connection: what was written is sent first, then a Close with this code and reason. Does nothing
+    /// when it is closing or closed already. While the connection is being opened, that is given up.
+    ///
+    /// Messages that arrive before the peer's Close can still be read; a reader that does not come for a second
+    /// loses them.
+    ///
+    /// # Errors
+    ///
+    /// A code that may not be sent, or a reason over 123 bytes, in every state; then nothing is done.
+    pub fn close(&self, options: impl Into<CloseOptions>) -> Result<(), ApiMisuse> {
+        let options = options.into();
+        options.validate()?;
+        // Before the look at the result: whoever opens the connection looks here after setting it.
+        self.opening.abort.cancel();
+        match self.opening.result.get() {
+            Some(Ok(shared)) => shared.close(&options),
+            Some(Err(_)) | None => Ok(()),
+        }
+    }
+}
+
+impl Opening {
+    /// Resolves when the connection is wanted no longer.
+    pub(crate) async fn aborted(&self) {
+        self.abort.cancelled().await;
+    }
+
+    pub(crate) fn succeed(&self, shared: Arc<Shared>) {
+        // Set once, by the one task that opens the connection.
+        let _ = self.result.set(Ok(shared.clone()));
+        if self.abort.is_cancelled() {
+            for handle in [Handle::Socket, Handle::Readable, Handle::Writable] {
+                shared.release(handle);
+            }
+        }
+    }
+
+    pub(crate) fn fail(&self, ending: &SetOnce<Ending>, cause: Cause) {
+        let error = WebSocketError::without_code(cause);
+        let _ = self.result.set(Err(error.clone()));
+        let _ = ending.set(Err(error.with_code(CloseCode::ABNORMAL)));
+    }
+}
+
+impl Drop for WebSocketStream {
+    fn drop(&mut self) {
+        self.opening.abort.cancel();
+        if let Some(Ok(shared)) = self.opening.result.get() {
+            shared.release(Handle::Socket);
+            if !self.opening.is_given_out.swap(true, Ordering::AcqRel) {
+                shared.release(Handle::Readable);
+                shared.release(Handle::Writable);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for WebSocketStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketStream").field("url", &self.url).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,35 @@
+//! Who is woken when the transport has something to do.
+
+use std::sync::Arc;
+use std::task::Wake;
+
+use futures_util::task::AtomicWaker;
+
+/// The tasks that wait for a connection's transport.
+///
+/// The transport only ever knows one waker, this one, whoever polls it. When it fires, the waiting reader and the
+/// waiting writer are woken directly, without a hop through another task; when nobody waits to read, the driver is
+/// woken in the reader's place. So no half can take the other's wake-up away, and none is lost when a half is
+/// dropped.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    pub(crate) reader: AtomicWaker,
+    pub(crate) writer: AtomicWaker,
+    pub(crate) driver: AtomicWaker,
+}
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        match self.reader.take() {
+            Some(reader) => reader.wake(),
+            None => self.driver.wake(),
+        }
+        if let Some(writer) = self.writer.take() {
+            writer.wake();
+        }
+    }
+}

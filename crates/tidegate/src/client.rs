@@ -211,5 +211,5 @@ async fn exchange(
 }
 
 fn random(bytes: &mut [u8]) -> Result<(), Cause> {
-    getrandom::fill(bytes).map_err(|error| Cause::Randomness(error))
+    getrandom::fill(bytes).map_err(Cause::Randomness)
 }

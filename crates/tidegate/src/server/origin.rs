@@ -17,8 +17,11 @@ pub enum OriginPolicy {
     /// The same host, and these origins, written as browsers do: `https://app.example`.
     List(Vec<String>),
     /// Whatever the function says of the origin and the request's headers.
-    Check(Arc<dyn Fn(&HeaderValue, &HeaderMap) -> bool + Send + Sync>),
+    Check(Arc<OriginCheck>),
 }
+
+/// Judges an origin by itself and the headers of its request.
+pub type OriginCheck = dyn Fn(&HeaderValue, &HeaderMap) -> bool + Send + Sync;
 
 impl OriginPolicy {
     /// Whether a request with these headers may open a connection.

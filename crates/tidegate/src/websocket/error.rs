@@ -139,6 +139,12 @@ impl std::error::Error for WebSocketError {
     }
 }
 
+impl From<ApiMisuse> for WebSocketError {
+    fn from(misuse: ApiMisuse) -> Self {
+        Self::without_code(misuse)
+    }
+}
+
 impl From<Failure> for Cause {
     fn from(failure: Failure) -> Self {
         match failure {

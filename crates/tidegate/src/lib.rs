@@ -40,5 +40,5 @@ pub use self::http::{
     TcpError, TlsError, tune,
 };
 pub use client::ClientBuilder;
-pub use server::{AcceptError, Accepted, Acceptor, OriginPolicy, accept, serve};
+pub use server::{AcceptError, Accepted, Acceptor, OriginCheck, OriginPolicy, accept, serve};
 pub use websocket::{Cause, CloseOptions, Opened, Readable, WebSocketError, WebSocketStream, Writable};

@@ -6,5 +6,5 @@ mod refuse;
 mod serve;
 
 pub use acceptor::{AcceptError, Accepted, Acceptor};
-pub use origin::OriginPolicy;
+pub use origin::{OriginCheck, OriginPolicy};
 pub use serve::{accept, serve};

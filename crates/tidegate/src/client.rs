@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::http::tls::ClientTls;
 use crate::http::{self as transport, ConnectOptions, HeadLimits, InvalidUrl, Io, h1};
-use crate::websocket::{Cause, Ending, Opening, Shared, WebSocketError, WebSocketStream, write_all};
+use crate::websocket::{Cause, Ending, Opening, Shared, WebSocketError, WebSocketStream, start, write_all};
 
 /// What a client asks for, on the way to a [`WebSocketStream`].
 ///
@@ -194,8 +194,7 @@ impl Attempt {
         let mut connection = Connection::new(Side::Client, builder.config, agreed.deflate, seed);
         // A response is at most HeadLimits long, so what came with it fits the input buffer.
         connection.handle_input(&rest);
-        let names = (agreed.protocol, agreed.extensions);
-        Ok(Shared::start(io, connection, names, builder.high_water_mark, ending))
+        Ok(start(io, connection, agreed, builder.high_water_mark, ending))
     }
 }
 

@@ -16,4 +16,19 @@ pub enum ApiMisuse {
     /// A ping or pong payload over 125 bytes (RFC 6455 §5.5).
     #[error("control payload of {0} bytes: at most 125 fit")]
     LongControlPayload(usize),
+    /// Something was sent while a streamed message is unfinished.
+    #[error("a streamed message is unfinished")]
+    UnfinishedMessage,
+    /// A part or an end was sent where no streamed message has begun.
+    #[error("no streamed message has begun")]
+    NoMessage,
+    /// More was written to a streamed message than its announced length.
+    #[error("{0} bytes more than the announced length of the message")]
+    LongMessage(u64),
+    /// A streamed message was finished before its announced length.
+    #[error("{0} bytes short of the announced length of the message")]
+    ShortMessage(u64),
+    /// A part of a text message that is not UTF-8, or a text message that ends inside a character.
+    #[error("text that is not valid UTF-8")]
+    InvalidUtf8,
 }

@@ -6,7 +6,7 @@ use super::config::{Config, FRAGMENT_OVERHEAD};
 use super::decoder::Part;
 use super::deflate::Inflater;
 use super::utf8::TextBuilder;
-use super::{Message, Opcode, PeerMisbehaved};
+use super::{Chunk, Message, MessageKind, Opcode, PeerMisbehaved};
 
 /// Joins the data frames of one connection into messages.
 pub(crate) struct Assembler {
@@ -20,6 +20,8 @@ pub(crate) struct Assembler {
 struct Unfinished {
     body: Body,
     is_compressed: bool,
+    /// Its beginning has been given out in chunks.
+    is_streamed: bool,
     fragments: u32,
     /// What its frames have declared together.
     wire_bytes: u64,
@@ -41,15 +43,68 @@ impl Assembler {
     }
 
     /// Takes a part of a data frame; gives the message when this part ends it.
+    ///
+    /// What is left of a message that was given out in chunks is dropped.
     pub(crate) fn push(&mut self, part: &Part<'_>) -> Result<Option<Message>, PeerMisbehaved> {
-        if self.message.is_none() && part.ends && part.header.fin && !part.header.rsv1 {
-            return self.whole_message(part).map(Some);
+        match &self.message {
+            None if part.ends && part.header.fin && !part.header.rsv1 => {
+                return self.whole_message(part).map(Some);
+            }
+            Some(message) if message.is_streamed => return self.push_chunk(part).map(|_| None),
+            _ => {}
         }
+        self.take_part(part, self.max_message_bytes, self.max_fragments)?;
+        if !(part.ends && part.header.fin) {
+            return Ok(None);
+        }
+        match self.message.take() {
+            Some(message) => message.body.finish().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a part of a data frame, and gives out what has come of its message since the last chunk.
+    pub(crate) fn push_chunk(&mut self, part: &Part<'_>) -> Result<Option<Chunk>, PeerMisbehaved> {
+        self.take_part(part, u64::MAX, u32::MAX)?;
+        let ends = part.ends && part.header.fin;
+        let ready = |message: &&mut Unfinished| ends || message.body.has_whole();
+        let chunk = self.message.as_mut().filter(ready).map(|message| message.take_chunk(ends));
+        if ends {
+            // What is left in the body is a character cut off by the end, if anything.
+            self.message.take().map(|message| message.body.finish()).transpose()?;
+        }
+        Ok(chunk)
+    }
+
+    /// What has come of an unfinished message and was not given out yet.
+    pub(crate) fn take_chunk(&mut self) -> Option<Chunk> {
+        self.message
+            .as_mut()
+            .filter(|message| message.body.has_whole())
+            .map(|message| message.take_chunk(false))
+    }
+
+    /// Whether messages may come compressed.
+    pub(crate) fn may_inflate(&self) -> bool {
+        self.inflater.is_some()
+    }
+
+    /// Bytes held of an unfinished message.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| message.body.len())
+    }
+
+    fn take_part(
+        &mut self,
+        part: &Part<'_>,
+        max_bytes: u64,
+        max_fragments: u32,
+    ) -> Result<(), PeerMisbehaved> {
         if part.starts {
-            self.begin_frame(part)?;
+            self.begin_frame(part, max_bytes, max_fragments)?;
         }
         let Some(message) = &mut self.message else { return Err(PeerMisbehaved::ContinuedNothing) };
-        let room = Room { limit: self.max_message_bytes, fragments: message.fragments };
+        let room = Room { limit: max_bytes, fragments: message.fragments };
         match &mut self.inflater {
             Some(inflater) if message.is_compressed => {
                 let body = &mut message.body;
@@ -57,15 +112,9 @@ impl Assembler {
                 if part.ends && part.header.fin {
                     inflater.finish_message()?;
                 }
+                Ok(())
             }
-            _ => message.body.push(part.bytes, &room)?,
-        }
-        if !(part.ends && part.header.fin) {
-            return Ok(None);
-        }
-        match self.message.take() {
-            Some(message) => message.body.finish().map(Some),
-            None => Ok(None),
+            _ => message.body.push(part.bytes, &room),
         }
     }
 
@@ -89,7 +138,12 @@ impl Assembler {
         }
     }
 
-    fn begin_frame(&mut self, part: &Part<'_>) -> Result<(), PeerMisbehaved> {
+    fn begin_frame(
+        &mut self,
+        part: &Part<'_>,
+        max_bytes: u64,
+        max_fragments: u32,
+    ) -> Result<(), PeerMisbehaved> {
         let message = match (part.header.opcode, &mut self.message) {
             (Opcode::Continuation, None) => return Err(PeerMisbehaved::ContinuedNothing),
             (Opcode::Continuation, Some(message)) => message,
@@ -102,20 +156,32 @@ impl Assembler {
                 empty.insert(Unfinished {
                     body,
                     is_compressed: part.header.rsv1,
+                    is_streamed: false,
                     fragments: 0,
                     wire_bytes: 0,
                 })
             }
         };
-        if message.fragments == self.max_fragments {
-            return Err(PeerMisbehaved::ExceededFragmentLimit { limit: self.max_fragments });
+        if message.fragments == max_fragments {
+            return Err(PeerMisbehaved::ExceededFragmentLimit { limit: max_fragments });
         }
-        message.fragments += 1;
+        message.fragments = message.fragments.saturating_add(1);
         // A frame that could not fit is refused before its payload comes. What a compressed one inflates to is
         // counted later; here it is held to the same limit, since blocks that inflate to nothing cost time too.
         message.wire_bytes = message.wire_bytes.saturating_add(part.header.payload_len);
-        let room = Room { limit: self.max_message_bytes, fragments: message.fragments };
+        let room = Room { limit: max_bytes, fragments: message.fragments };
         room.check(0, message.wire_bytes)
+    }
+}
+
+impl Unfinished {
+    fn take_chunk(&mut self, ends: bool) -> Chunk {
+        let starts = !std::mem::replace(&mut self.is_streamed, true);
+        let (kind, bytes) = match &mut self.body {
+            Body::Text(text) => (MessageKind::Text, text.take().into()),
+            Body::Binary(bytes) => (MessageKind::Binary, std::mem::take(bytes).into()),
+        };
+        Chunk { kind, bytes, starts, ends }
     }
 }
 
@@ -141,6 +207,14 @@ impl Body {
         match self {
             Self::Text(text) => text.len(),
             Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether there is anything to give out; half a character does not count.
+    fn has_whole(&self) -> bool {
+        match self {
+            Self::Text(text) => text.has_whole(),
+            Self::Binary(bytes) => !bytes.is_empty(),
         }
     }
 

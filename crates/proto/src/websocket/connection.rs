@@ -9,20 +9,25 @@
 //!    └── end of stream ──▶ Ended
 //! ```
 
+mod receive;
+mod send;
+mod streaming;
+
 use std::time::Instant;
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 
+use self::send::Pongs;
+use self::streaming::Streaming;
 use super::assembler::Assembler;
 use super::close::close_payload;
 use super::config::{Config, READ_BUFFER_BYTES};
-use super::decoder::{Decoder, Part};
+use super::decoder::Decoder;
 use super::deflate::{DeflateParams, Deflater, Inflater};
-use super::encoder::{Encoder, Head};
-use super::fragmenter::fragments;
+use super::encoder::Encoder;
 use super::input::Input;
 use super::transmit::Transmit;
-use super::{ApiMisuse, CloseCode, CloseInfo, MAX_CONTROL_PAYLOAD, Message, Opcode, PeerMisbehaved, Side};
+use super::{ApiMisuse, Chunk, CloseCode, CloseInfo, Message, PeerMisbehaved, Side};
 
 /// An open WebSocket connection, without its transport.
 ///
@@ -44,6 +49,10 @@ pub struct Connection {
     deflater: Option<Box<Deflater>>,
     encoder: Encoder,
     transmit: Transmit,
+    /// A message that is being sent in parts.
+    streaming: Option<Streaming>,
+    /// A Close that waits for the end of the frame that is being sent.
+    close_owed: Option<Box<[u8]>>,
     pongs: Pongs,
     state: State,
     close_deadline: Option<Instant>,
@@ -54,6 +63,8 @@ pub struct Connection {
 pub enum Event {
     /// A message.
     Message(Message),
+    /// A stretch of a message; only [`Connection::poll_chunk`] gives these.
+    Chunk(Chunk),
     /// The peer's Close, and no event after it: with it the closing handshake is complete.
     Close(CloseInfo),
 }
@@ -97,20 +108,6 @@ enum State {
     Ended,
 }
 
-/// Pongs owed. However many pings come, a peer that does not read costs this much.
-#[derive(Default)]
-struct Pongs {
-    /// Bytes of pongs queued since all of them were last sent.
-    queued_bytes: usize,
-    /// The position in the output behind the last queued pong.
-    queued_until: u64,
-    /// The newest ping that has no pong yet: it alone needs one (RFC 6455 §5.5.3).
-    owed: Option<Bytes>,
-}
-
-/// The most bytes of pongs that may wait in the queue before only the newest ping is answered.
-const MAX_QUEUED_PONG_BYTES: usize = 4096;
-
 impl Connection {
     /// A connection whose opening handshake is done.
     ///
@@ -133,7 +130,7 @@ impl Connection {
             side,
             input: Input::default(),
             input_ended: false,
-            decoder: Decoder::new(peer, deflate.is_some(), config.max_frame_bytes),
+            decoder: Decoder::new(peer, deflate.is_some()),
             assembler: Assembler::new(&config, inflater),
             deflater,
             encoder: match side {
@@ -141,6 +138,8 @@ impl Connection {
                 Side::Server => Encoder::server(),
             },
             transmit: Transmit::default(),
+            streaming: None,
+            close_owed: None,
             pongs: Pongs::default(),
             state: State::Open,
             close_deadline: None,
@@ -200,51 +199,6 @@ impl Connection {
 
     // The application in.
 
-    /// Queues a message. Whether there is room for it is the caller's to ask: [`queued_bytes`](Self::queued_bytes).
-    ///
-    /// # Errors
-    ///
-    /// [`ApiMisuse::SendAfterClose`] once a Close was sent or received; nothing is queued then.
-    pub fn send(&mut self, message: Message) -> Result<(), ApiMisuse> {
-        if !matches!(self.state, State::Open) {
-            return Err(ApiMisuse::SendAfterClose);
-        }
-        let opcode = match message {
-            Message::Text(_) => Opcode::Text,
-            Message::Binary(_) => Opcode::Binary,
-        };
-        let min_bytes = self.config.deflate.map_or(usize::MAX, |deflate| deflate.min_bytes);
-        match &mut self.deflater {
-            Some(deflater) if message.len() >= min_bytes => {
-                let mut compressed = Vec::new();
-                deflater.deflate(message.as_bytes(), &mut compressed);
-                self.send_payload(opcode, true, compressed.into());
-            }
-            _ if message.len() < SMALL_MESSAGE_BYTES && message.len() <= self.config.fragment_bytes => {
-                let head = Head { fin: true, rsv1: false, opcode };
-                self.encoder.frame(&mut self.transmit, head, message.as_bytes());
-            }
-            _ => self.send_payload(opcode, false, message.into_bytes()),
-        }
-        Ok(())
-    }
-
-    /// Queues a ping.
-    ///
-    /// # Errors
-    ///
-    /// A payload over 125 bytes, or a ping after a Close; nothing is queued then.
-    pub fn ping(&mut self, payload: &[u8]) -> Result<(), ApiMisuse> {
-        if payload.len() > MAX_CONTROL_PAYLOAD {
-            return Err(ApiMisuse::LongControlPayload(payload.len()));
-        }
-        if !matches!(self.state, State::Open) {
-            return Err(ApiMisuse::SendAfterClose);
-        }
-        self.encoder.frame(&mut self.transmit, Head::control(Opcode::Ping), payload);
-        Ok(())
-    }
-
     /// Starts the closing handshake behind all that is queued. After another Close, sent or received, this does
     /// nothing.
     ///
@@ -261,46 +215,6 @@ impl Connection {
     }
 
     // Out.
-
-    /// What there is to send, if anything. Advance it by what the transport took.
-    pub fn poll_transmit(&mut self) -> Option<&mut Transmit> {
-        if self.pongs.owed.is_some() {
-            self.settle_pongs();
-        }
-        self.transmit.has_remaining().then_some(&mut self.transmit)
-    }
-
-    /// Decodes the next event, or returns `None` until more input comes. Control frames on the way are answered.
-    ///
-    /// After an error or [`Event::Close`] there are no more events.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::PeerMisbehaved`] when the peer broke a rule: the Close that tells it is queued.
-    /// [`Failure::Lost`] when the stream has ended without a Close and all messages before the end are out.
-    pub fn poll_event(&mut self) -> Option<Result<Event, Failure>> {
-        while matches!(self.state, State::Open | State::CloseSent) {
-            let step = match self.decoder.next_part(&mut self.input) {
-                Ok(Some(part)) if part.header.opcode.is_control() => {
-                    let (opcode, payload) = (part.header.opcode, Bytes::copy_from_slice(part.bytes));
-                    self.handle_control(opcode, payload)
-                }
-                Ok(Some(part)) => handle_data(&mut self.assembler, &part),
-                Ok(None) if self.input_ended => {
-                    self.state = State::Ended;
-                    return Some(Err(Failure::Lost));
-                }
-                Ok(None) => return None,
-                Err(misbehaved) => Err(misbehaved),
-            };
-            match step {
-                Ok(None) => {}
-                Ok(Some(event)) => return Some(Ok(event)),
-                Err(misbehaved) => return Some(Err(self.fail(misbehaved).into())),
-            }
-        }
-        None
-    }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due, if at all. Deadlines of this machine count from the
     /// first call that sees their cause, so call it whenever [`phase`](Self::phase) has changed.
@@ -376,89 +290,6 @@ impl Connection {
         self.pongs = Pongs::default();
         lost
     }
-
-    fn handle_control(&mut self, opcode: Opcode, payload: Bytes) -> Result<Option<Event>, PeerMisbehaved> {
-        match opcode {
-            Opcode::Ping if matches!(self.state, State::Open) => self.answer_ping(payload),
-            Opcode::Close => {
-                let info = CloseInfo::parse(&payload)?;
-                if matches!(self.state, State::Open) {
-                    // The code and the reason go back as they came (RFC 6455 §5.5.1).
-                    self.send_close(&payload);
-                }
-                self.state = State::Closed;
-                self.close_deadline = None;
-                self.input.clear();
-                return Ok(Some(Event::Close(info)));
-            }
-            _ => {}
-        }
-        Ok(None)
-    }
-
-    fn answer_ping(&mut self, payload: Bytes) {
-        self.pongs.owed = Some(payload);
-        self.settle_pongs();
-    }
-
-    /// Sends the pong that is owed, if those before it have left or are few.
-    fn settle_pongs(&mut self) {
-        if self.transmit.sent() >= self.pongs.queued_until {
-            self.pongs.queued_bytes = 0;
-        }
-        if self.pongs.queued_bytes >= MAX_QUEUED_PONG_BYTES {
-            return;
-        }
-        if let (Some(payload), State::Open) = (self.pongs.owed.take(), &self.state) {
-            self.send_pong(&payload);
-        }
-    }
-
-    fn send_pong(&mut self, payload: &[u8]) {
-        let before = self.transmit.remaining();
-        self.encoder.frame(&mut self.transmit, Head::control(Opcode::Pong), payload);
-        self.pongs.queued_bytes += self.transmit.remaining() - before;
-        self.pongs.queued_until = self.transmit.sent() + self.transmit.remaining() as u64;
-    }
-
-    fn send_close(&mut self, payload: &[u8]) {
-        self.encoder.frame(&mut self.transmit, Head::control(Opcode::Close), payload);
-    }
-
-    /// Fails the connection (RFC 6455 §7.1.7): the peer is told why, and nothing that it sends matters any more.
-    fn fail(&mut self, misbehaved: PeerMisbehaved) -> PeerMisbehaved {
-        if matches!(self.state, State::Open) {
-            let mut payload = misbehaved.close_code().get().to_be_bytes().to_vec();
-            // Every message of PeerMisbehaved is ASCII, so any cut is a whole character.
-            payload.extend(misbehaved.to_string().bytes().take(super::MAX_REASON_BYTES));
-            self.send_close(&payload);
-        }
-        self.state = State::Failed;
-        self.close_deadline = None;
-        self.input.clear();
-        misbehaved
-    }
-
-    fn send_payload(&mut self, opcode: Opcode, is_compressed: bool, payload: Bytes) {
-        for fragment in fragments(payload.len(), self.config.fragment_bytes) {
-            let head = Head {
-                fin: fragment.fin,
-                rsv1: is_compressed && fragment.is_first,
-                opcode: if fragment.is_first { opcode } else { Opcode::Continuation },
-            };
-            if fragment.is_first && fragment.fin {
-                return self.encoder.frame_owned(&mut self.transmit, head, payload);
-            }
-            self.encoder.frame_owned(&mut self.transmit, head, payload.slice(fragment.range));
-        }
-    }
-}
-
-/// Messages under this size are copied without becoming a shared buffer first.
-const SMALL_MESSAGE_BYTES: usize = 4096;
-
-fn handle_data(assembler: &mut Assembler, part: &Part<'_>) -> Result<Option<Event>, PeerMisbehaved> {
-    Ok(assembler.push(part)?.map(Event::Message))
 }
 
 fn codecs(side: Side, config: &Config, params: DeflateParams) -> (Inflater, Deflater) {

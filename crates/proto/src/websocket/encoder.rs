@@ -44,16 +44,31 @@ impl Encoder {
         if payload.len() < BY_REFERENCE_BYTES {
             return self.frame(out, head, &payload);
         }
-        let header = self.header(head, payload.len());
+        let header = self.begin_frame(out, head, payload.len() as u64);
+        Self::payload(out, &header, 0, payload);
+    }
+
+    /// Appends the header of a frame whose payload follows by [`payload`](Self::payload).
+    pub(crate) fn begin_frame(&mut self, out: &mut Transmit, head: Head, payload_len: u64) -> FrameHeader {
+        let header = FrameHeader { payload_len, ..self.header(head, 0) };
         out.gather(|out| header.encode(out));
-        match header.masking_key {
-            None => out.push(payload),
+        header
+    }
+
+    /// Appends a stretch of the payload of the frame that `header` began, `offset` bytes behind its start.
+    pub(crate) fn payload(out: &mut Transmit, header: &FrameHeader, offset: u64, payload: Bytes) {
+        let payload = match header.masking_key {
+            None => payload,
             Some(key) => {
-                // Nobody else sees a payload of which this is the only handle: mask it where it is.
-                let mut payload = payload.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-                apply_mask(key, 0, &mut payload);
-                out.push(payload.freeze());
+                let mut payload = make_mut(payload);
+                apply_mask(key, offset, &mut payload);
+                payload.freeze()
             }
+        };
+        if payload.len() < BY_REFERENCE_BYTES {
+            out.gather(|out| out.extend_from_slice(&payload));
+        } else {
+            out.push(payload);
         }
     }
 
@@ -62,6 +77,11 @@ impl Encoder {
         let Head { fin, rsv1, opcode } = head;
         FrameHeader { fin, rsv1, opcode, masking_key, payload_len: payload_len as u64 }
     }
+}
+
+/// Nobody else sees a payload of which this is the only handle, so it is masked where it is; others are copied.
+fn make_mut(payload: Bytes) -> BytesMut {
+    payload.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]))
 }
 
 /// What of a header is the caller's to say.

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::frame::Opcode;
+
 /// One message (RFC 6455 §5.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -11,7 +13,48 @@ pub enum Message {
     Binary(Bytes),
 }
 
+/// Whether a message is text or binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// UTF-8 text.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+impl MessageKind {
+    /// The opcode of a message's first frame.
+    pub(crate) fn opcode(self) -> Opcode {
+        match self {
+            Self::Text => Opcode::Text,
+            Self::Binary => Opcode::Binary,
+        }
+    }
+}
+
+/// A stretch of a message that is read while it arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// What the message is.
+    pub kind: MessageKind,
+    /// The next bytes; of a text message always whole characters. May be empty.
+    pub bytes: Bytes,
+    /// Whether the message starts here.
+    pub starts: bool,
+    /// Whether the message ends here.
+    pub ends: bool,
+}
+
 impl Message {
+    /// Whether this is text or binary.
+    #[must_use]
+    pub fn kind(&self) -> MessageKind {
+        match self {
+            Self::Text(_) => MessageKind::Text,
+            Self::Binary(_) => MessageKind::Binary,
+        }
+    }
+
     /// The payload as bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -3,6 +3,7 @@
 mod api_misuse;
 mod assembler;
 mod close;
+mod close_code;
 mod config;
 mod connection;
 mod decoder;
@@ -20,12 +21,13 @@ mod transmit;
 mod utf8;
 
 pub use api_misuse::ApiMisuse;
-pub use close::{CloseCode, CloseInfo, MAX_REASON_BYTES};
+pub use close::{CloseInfo, MAX_REASON_BYTES};
+pub use close_code::CloseCode;
 pub use config::{Config, FRAGMENT_OVERHEAD, READ_BUFFER_BYTES};
 pub use connection::{Connection, Event, Failure, Phase};
 pub use extension::{Extension, InvalidExtensions, MAX_EXTENSION_ITEMS};
 pub use frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HEADER_BYTES, Opcode, Side};
 pub use mask::apply_mask;
-pub use message::Message;
+pub use message::{Chunk, Message, MessageKind};
 pub use peer_misbehaved::PeerMisbehaved;
 pub use transmit::Transmit;

@@ -3,7 +3,7 @@
 use super::PeerMisbehaved;
 
 /// Text under construction, checked chunk by chunk; at most three bytes of a split character wait.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct TextBuilder {
     text: String,
     carried: [u8; 4],
@@ -30,6 +30,16 @@ impl TextBuilder {
             Err(_) => self.push_up_to_split(bytes)?,
         }
         Ok(())
+    }
+
+    /// Whether any character is complete.
+    pub(crate) fn has_whole(&self) -> bool {
+        !self.text.is_empty()
+    }
+
+    /// Takes the text that is complete so far; a split character stays.
+    pub(crate) fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
     }
 
     /// The text, once all of it has come. A character that lacks bytes is an error.

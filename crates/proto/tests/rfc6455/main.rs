@@ -8,6 +8,7 @@ mod s4_4_versions;
 mod s5_1_masking;
 mod s5_2_framing;
 mod s5_4_fragmentation;
+mod s5_4_streaming;
 mod s5_5_1_close;
 mod s5_5_control_frames;
 mod s7_closing;

@@ -14,7 +14,7 @@ use super::refuse::{refuse, response_to};
 use crate::client::DEFAULT_HIGH_WATER_MARK;
 use crate::http::tls::{ServerTls, TlsError};
 use crate::http::{HeadError, HeadLimits, Io, h1};
-use crate::websocket::{Shared, WebSocketStream, write_all};
+use crate::websocket::{WebSocketStream, start, write_all};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
 #[derive(Clone)]
@@ -249,8 +249,7 @@ impl Accepted {
         let mut connection = Connection::new(Side::Server, config, agreed.deflate, [0; 32]);
         connection.handle_input(already_read);
         let (socket, opening) = WebSocketStream::accepted(request);
-        let names = (agreed.protocol, agreed.extensions);
-        opening.succeed(Shared::start(io, connection, names, settings.high_water_mark, socket.ending()));
+        opening.succeed(start(io, connection, agreed, settings.high_water_mark, socket.ending()));
         socket
     }
 }

@@ -10,13 +10,14 @@ use std::time::Duration;
 use tidegate_proto::websocket::Phase;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::shared::{Shared, State};
+use super::shared::{Reader, Shared, State};
 
 /// How long a reader may stay away before the driver decodes ahead of it, and, once the connection closes, before
 /// the messages that it has not read are dropped.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
-pub(super) fn spawn(shared: Arc<Shared>) {
+/// Starts the driver of a connection on the current tokio runtime.
+pub(crate) fn spawn(shared: Arc<Shared>) {
     let driver = Driver { shared, watch_at: Some(Instant::now() + WATCH_INTERVAL), timer: None };
     tokio::spawn(driver);
 }
@@ -64,9 +65,11 @@ impl Driver {
         self.watch(state);
         let is_open = matches!(state.link.connection.phase(), Phase::Open | Phase::Closing);
         let reader = &state.reader;
-        if is_open && !reader.is_parked && (reader.is_away || reader.is_gone) {
-            let discard = reader.is_gone;
-            state.link.poll_ahead(cx, discard);
+        match reader {
+            _ if !is_open || reader.is_parked => {}
+            Reader { is_gone: true, .. } => state.link.poll_discard(cx),
+            Reader { is_away: true, .. } => state.link.poll_ahead(cx),
+            _ => {}
         }
         if state.link.connection.phase() != Phase::Open {
             self.wind_up(shared, state);

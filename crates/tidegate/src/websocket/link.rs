@@ -147,30 +147,47 @@ impl Link {
         }
     }
 
-    /// Decodes ahead of the reader, a bounded amount, or drops messages that nobody will read.
-    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>, discard: bool) {
-        if discard {
-            self.ahead = VecDeque::new();
-            self.ahead_bytes = 0;
+    /// Decodes ahead of the reader, a bounded amount.
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) {
+        while self.incoming_end.is_none()
+            && self.connection.can_look_ahead(AHEAD_BYTES.saturating_sub(self.ahead_bytes))
+        {
+            if let Some(message) = self.next_message() {
+                self.ahead_bytes += message.len() + MESSAGE_OVERHEAD;
+                self.ahead.push_back(message);
+            } else if self.incoming_end.is_none() && self.poll_fill(cx).is_pending() {
+                return;
+            }
         }
-        while self.incoming_end.is_none() && self.ahead_bytes < AHEAD_BYTES {
-            match self.next_message() {
-                Some(_) if discard => {}
-                Some(message) => {
-                    self.ahead_bytes += message.len() + MESSAGE_OVERHEAD;
-                    self.ahead.push_back(message);
-                }
-                None if self.incoming_end.is_some() => return,
-                None if self.poll_fill(cx).is_pending() => return,
-                None => {}
+    }
+
+    /// Drops what comes, since nobody will read it. Control frames are obeyed all the same.
+    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>) {
+        self.ahead = VecDeque::new();
+        self.ahead_bytes = 0;
+        while self.incoming_end.is_none() {
+            let event = self.connection.poll_chunk();
+            let is_dry = event.is_none();
+            self.take_event(event);
+            if is_dry && self.poll_fill(cx).is_pending() {
+                return;
             }
         }
     }
 
     fn next_message(&mut self) -> Option<Message> {
-        match self.connection.poll_event()? {
-            Ok(Event::Message(message)) => return Some(message),
+        let event = self.connection.poll_event();
+        match self.take_event(event)? {
+            Event::Message(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// Takes note of the end, if the event is one.
+    fn take_event(&mut self, event: Option<Result<Event, Failure>>) -> Option<Event> {
+        match event? {
             Ok(Event::Close(info)) => self.incoming_end = Some(Ok(info)),
+            Ok(event) => return Some(event),
             Err(failure) => self.fail(failure),
         }
         None
@@ -198,6 +215,10 @@ impl Link {
         }
         let buffer = self.connection.input_buffer();
         let room = buffer.capacity() - buffer.len();
+        if room == 0 {
+            // Whoever decodes makes room, and comes back.
+            return Poll::Pending;
+        }
         let result = poll_read_buf(Pin::new(io), cx, &mut buffer.limit(room));
         match result {
             Poll::Pending => {

@@ -6,10 +6,10 @@ use std::task::{Context, Poll, Waker};
 use tidegate_proto::websocket::{ApiMisuse, Connection, Message};
 use tokio::sync::SetOnce;
 
+use super::CloseOptions;
 use super::error::WebSocketError;
 use super::link::{Ending, Link};
 use super::waiting::Waiting;
-use super::{CloseOptions, driver};
 use crate::http::Io;
 
 pub(crate) struct Shared {
@@ -62,14 +62,14 @@ pub(crate) enum Handle {
 const FLUSH_BYTES: usize = 32 * 1024;
 
 impl Shared {
-    /// Starts a connection whose opening handshake is done; its driver runs on the current tokio runtime.
-    pub(crate) fn start(
+    /// A connection whose opening handshake is done. It needs a [driver](super::driver::spawn).
+    pub(crate) fn new(
         io: Box<dyn Io>,
         connection: Connection,
         names: (String, String),
         high_water_mark: usize,
         ending: Arc<SetOnce<Ending>>,
-    ) -> Arc<Self> {
+    ) -> Self {
         let waiting = Arc::new(Waiting::default());
         let reader = Reader { is_watched: true, was_active: true, ..Reader::default() };
         let state = State {
@@ -79,7 +79,7 @@ impl Shared {
             flush_is_due: false,
             held: [true; 3],
         };
-        let shared = Arc::new(Self {
+        Self {
             state: Mutex::new(state),
             io_waker: Waker::from(waiting.clone()),
             waiting,
@@ -87,9 +87,7 @@ impl Shared {
             protocol: names.0.into(),
             extensions: names.1.into(),
             high_water_mark,
-        });
-        driver::spawn(shared.clone());
-        shared
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

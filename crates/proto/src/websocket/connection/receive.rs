@@ -1,0 +1,132 @@
+//! What comes in: frames into events, control frames answered or obeyed, the connection failed.
+
+use bytes::Bytes;
+
+use super::{Connection, Event, Failure, State};
+use crate::websocket::close::{CloseInfo, MAX_REASON_BYTES};
+use crate::websocket::decoder::PartLimits;
+use crate::websocket::frame::Opcode;
+use crate::websocket::peer_misbehaved::PeerMisbehaved;
+
+/// How the application wants what comes.
+#[derive(Clone, Copy, PartialEq)]
+enum Taking {
+    /// Message by message, each held to the limits of a whole one.
+    Messages,
+    /// Chunk by chunk.
+    Chunks,
+}
+
+/// The longest stretch of compressed data that is inflated into one chunk: deflate grows a byte to a thousand.
+const INFLATE_PART_BYTES: usize = 512;
+
+impl Connection {
+    /// Decodes the next event, or returns `None` until more input comes. Control frames on the way are answered.
+    ///
+    /// After an error or [`Event::Close`] there are no more events.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::PeerMisbehaved`] when the peer broke a rule: the Close that tells it is queued.
+    /// [`Failure::Lost`] when the stream has ended without a Close and all messages before the end are out.
+    pub fn poll_event(&mut self) -> Option<Result<Event, Failure>> {
+        self.poll_taking(Taking::Messages)
+    }
+
+    /// As [`poll_event`](Self::poll_event), but gives messages while they arrive, as [`Event::Chunk`]s of at most
+    /// some 512 KiB. No limit on the size of frames and messages applies. What is left of a message when
+    /// `poll_event` is called again is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_event`](Self::poll_event).
+    pub fn poll_chunk(&mut self) -> Option<Result<Event, Failure>> {
+        match self.assembler.take_chunk() {
+            Some(chunk) if matches!(self.state, State::Open | State::CloseSent) => {
+                Some(Ok(Event::Chunk(chunk)))
+            }
+            _ => self.poll_taking(Taking::Chunks),
+        }
+    }
+
+    /// Whether [`poll_event`](Self::poll_event) would begin nothing that could make more than `max_bytes` be held: for
+    /// looking ahead while nobody reads, so that control frames behind small messages are seen.
+    #[must_use]
+    pub fn can_look_ahead(&self, max_bytes: usize) -> bool {
+        let upcoming = self.decoder.upcoming_bytes(&self.input);
+        upcoming.saturating_add(self.assembler.held_bytes() as u64) <= max_bytes as u64
+    }
+
+    fn poll_taking(&mut self, taking: Taking) -> Option<Result<Event, Failure>> {
+        let limits = self.part_limits(taking);
+        while matches!(self.state, State::Open | State::CloseSent) {
+            let step = match self.decoder.next_part(&mut self.input, limits) {
+                Ok(Some(part)) if part.header.opcode.is_control() => {
+                    let (opcode, payload) = (part.header.opcode, Bytes::copy_from_slice(part.bytes));
+                    self.handle_control(opcode, payload)
+                }
+                Ok(Some(part)) => match taking {
+                    Taking::Messages => self.assembler.push(&part).map(|message| message.map(Event::Message)),
+                    Taking::Chunks => self.assembler.push_chunk(&part).map(|chunk| chunk.map(Event::Chunk)),
+                },
+                Ok(None) if self.input_ended => {
+                    self.state = State::Ended;
+                    return Some(Err(Failure::Lost));
+                }
+                Ok(None) => return None,
+                Err(misbehaved) => Err(misbehaved),
+            };
+            match step {
+                Ok(None) => {}
+                Ok(Some(event)) => return Some(Ok(event)),
+                Err(misbehaved) => return Some(Err(self.fail(misbehaved).into())),
+            }
+        }
+        None
+    }
+
+    fn part_limits(&self, taking: Taking) -> PartLimits {
+        let is_chunked = taking == Taking::Chunks;
+        PartLimits {
+            frame_bytes: if is_chunked { u64::MAX } else { self.config.max_frame_bytes },
+            part_bytes: if is_chunked && self.assembler.may_inflate() {
+                INFLATE_PART_BYTES
+            } else {
+                usize::MAX
+            },
+        }
+    }
+
+    fn handle_control(&mut self, opcode: Opcode, payload: Bytes) -> Result<Option<Event>, PeerMisbehaved> {
+        match opcode {
+            Opcode::Ping if matches!(self.state, State::Open) => self.answer_ping(payload),
+            Opcode::Close => {
+                let info = CloseInfo::parse(&payload)?;
+                if matches!(self.state, State::Open) {
+                    // The code and the reason go back as they came (RFC 6455 §5.5.1).
+                    self.send_close(&payload);
+                }
+                self.state = State::Closed;
+                self.close_deadline = None;
+                self.input.clear();
+                return Ok(Some(Event::Close(info)));
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// Fails the connection (RFC 6455 §7.1.7): the peer is told why, and nothing that it sends matters any more.
+    fn fail(&mut self, misbehaved: PeerMisbehaved) -> PeerMisbehaved {
+        if matches!(self.state, State::Open) {
+            let mut payload = misbehaved.close_code().get().to_be_bytes().to_vec();
+            // Every message of PeerMisbehaved is ASCII, so any cut is a whole character.
+            payload.extend(misbehaved.to_string().bytes().take(MAX_REASON_BYTES));
+            self.send_close(&payload);
+        }
+        self.state = State::Failed;
+        self.close_deadline = None;
+        self.input.clear();
+        misbehaved
+    }
+}

@@ -1,0 +1,133 @@
+//! What goes out: messages into frames, pings and pongs.
+
+use bytes::{Buf, Bytes};
+
+use super::{Connection, State};
+use crate::websocket::api_misuse::ApiMisuse;
+use crate::websocket::encoder::Head;
+use crate::websocket::fragmenter::fragments;
+use crate::websocket::frame::{MAX_CONTROL_PAYLOAD, Opcode};
+use crate::websocket::message::Message;
+use crate::websocket::transmit::Transmit;
+
+/// Pongs owed. However many pings come, a peer that does not read costs this much.
+#[derive(Default)]
+pub(super) struct Pongs {
+    /// Bytes of pongs queued since all of them were last sent.
+    queued_bytes: usize,
+    /// The position in the output behind the last queued pong.
+    queued_until: u64,
+    /// The newest ping that has no pong yet: it alone needs one (RFC 6455 §5.5.3).
+    owed: Option<Bytes>,
+}
+
+/// The most bytes of pongs that may wait in the queue before only the newest ping is answered.
+const MAX_QUEUED_PONG_BYTES: usize = 4096;
+
+/// Messages under this size are copied without becoming a shared buffer first.
+const SMALL_MESSAGE_BYTES: usize = 4096;
+
+impl Connection {
+    /// Queues a message. Whether there is room for it is the caller's to ask: [`queued_bytes`](Self::queued_bytes).
+    ///
+    /// # Errors
+    ///
+    /// [`ApiMisuse::SendAfterClose`] once a Close was sent or received; nothing is queued then.
+    pub fn send(&mut self, message: Message) -> Result<(), ApiMisuse> {
+        self.check_sendable()?;
+        let opcode = message.kind().opcode();
+        let min_bytes = self.config.deflate.map_or(usize::MAX, |deflate| deflate.min_bytes);
+        match &mut self.deflater {
+            Some(deflater) if message.len() >= min_bytes => {
+                let mut compressed = Vec::new();
+                deflater.deflate(message.as_bytes(), &mut compressed);
+                self.send_payload(opcode, true, compressed.into());
+            }
+            _ if message.len() < SMALL_MESSAGE_BYTES && message.len() <= self.config.fragment_bytes => {
+                let head = Head { fin: true, rsv1: false, opcode };
+                self.encoder.frame(&mut self.transmit, head, message.as_bytes());
+            }
+            _ => self.send_payload(opcode, false, message.into_bytes()),
+        }
+        Ok(())
+    }
+
+    /// Queues a ping.
+    ///
+    /// # Errors
+    ///
+    /// A payload over 125 bytes, or a ping after a Close; nothing is queued then.
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), ApiMisuse> {
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(ApiMisuse::LongControlPayload(payload.len()));
+        }
+        self.check_sendable()?;
+        self.encoder.frame(&mut self.transmit, Head::control(Opcode::Ping), payload);
+        Ok(())
+    }
+
+    /// What there is to send, if anything. Advance it by what the transport took.
+    pub fn poll_transmit(&mut self) -> Option<&mut Transmit> {
+        if self.pongs.owed.is_some() {
+            self.settle_pongs();
+        }
+        self.transmit.has_remaining().then_some(&mut self.transmit)
+    }
+
+    pub(super) fn answer_ping(&mut self, payload: Bytes) {
+        self.pongs.owed = Some(payload);
+        self.settle_pongs();
+    }
+
+    /// Sends the pong that is owed, if those before it have left or are few.
+    fn settle_pongs(&mut self) {
+        if self.transmit.sent() >= self.pongs.queued_until {
+            self.pongs.queued_bytes = 0;
+        }
+        // Nothing fits between the bytes of one frame.
+        if self.pongs.queued_bytes >= MAX_QUEUED_PONG_BYTES || self.is_within_frame() {
+            return;
+        }
+        if let (Some(payload), State::Open) = (self.pongs.owed.take(), &self.state) {
+            self.send_pong(&payload);
+        }
+    }
+
+    fn send_pong(&mut self, payload: &[u8]) {
+        let before = self.transmit.remaining();
+        self.encoder.frame(&mut self.transmit, Head::control(Opcode::Pong), payload);
+        self.pongs.queued_bytes += self.transmit.remaining() - before;
+        self.pongs.queued_until = self.transmit.sent() + self.transmit.remaining() as u64;
+    }
+
+    /// Queues a Close, behind the end of a frame that has begun: nothing fits between the bytes of one.
+    pub(super) fn send_close(&mut self, payload: &[u8]) {
+        if self.is_within_frame() {
+            self.close_owed = Some(payload.into());
+        } else {
+            self.encoder.frame(&mut self.transmit, Head::control(Opcode::Close), payload);
+        }
+    }
+
+    fn send_payload(&mut self, opcode: Opcode, is_compressed: bool, payload: Bytes) {
+        for fragment in fragments(payload.len(), self.config.fragment_bytes) {
+            let head = Head {
+                fin: fragment.fin,
+                rsv1: is_compressed && fragment.is_first,
+                opcode: if fragment.is_first { opcode } else { Opcode::Continuation },
+            };
+            if fragment.is_first && fragment.fin {
+                return self.encoder.frame_owned(&mut self.transmit, head, payload);
+            }
+            self.encoder.frame_owned(&mut self.transmit, head, payload.slice(fragment.range));
+        }
+    }
+
+    pub(super) fn check_sendable(&self) -> Result<(), ApiMisuse> {
+        match (&self.state, &self.streaming) {
+            (State::Open, None) => Ok(()),
+            (State::Open, Some(_)) => Err(ApiMisuse::UnfinishedMessage),
+            _ => Err(ApiMisuse::SendAfterClose),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! From an opening handshake that is done to a connection that runs.
+
+use std::sync::Arc;
+
+use tidegate_proto::websocket::Connection;
+use tidegate_proto::websocket::handshake::Agreed;
+use tokio::sync::SetOnce;
+
+use super::driver;
+use super::link::Ending;
+use super::shared::Shared;
+use crate::http::Io;
+
+/// Starts a connection, with its driver on the current tokio runtime. `ending` is set when it has ended.
+pub(crate) fn start(
+    io: Box<dyn Io>,
+    connection: Connection,
+    agreed: Agreed,
+    high_water_mark: usize,
+    ending: Arc<SetOnce<Ending>>,
+) -> Arc<Shared> {
+    let names = (agreed.protocol, agreed.extensions);
+    let shared = Arc::new(Shared::new(io, connection, names, high_water_mark, ending));
+    driver::spawn(shared.clone());
+    shared
+}

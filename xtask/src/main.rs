@@ -1,3 +1,79 @@
-//! The project's own commands.
+//! The project's own commands: everything is tested by `cargo xtask test`, and by the same code in CI.
 
-fn main() {}
+mod autobahn;
+mod fuzz;
+mod process;
+mod screen;
+mod session;
+mod setup;
+mod tally;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use session::Session;
+use workspace::Workspace;
+
+/// The project's own commands.
+///
+/// Exit status: 0 all is well; 1 a test, a case or a fuzz target failed; 2 the command could not be carried out.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = "Example:\n  cargo xtask test")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Set up the tools and run every check and test, as CI does.
+    Test(test::Arguments),
+    /// Run the public WebSocket test suite against `tidegate listen --echo` and against the library's client.
+    Autobahn(autobahn::Arguments),
+    /// Fuzz the protocol machines (needs a nightly toolchain).
+    Fuzz(fuzz::Arguments),
+    /// Only install what the tests need.
+    #[command(after_help = "Example:\n  cargo xtask setup\n\nWhat is there already stays as it is.")]
+    Setup,
+}
+
+/// Why a command could not be carried out: one line for the person who typed it, or several.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl Failure {
+    /// Puts what was being done before an error's own words.
+    pub(crate) fn because(what: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
+        move |error| Self(format!("{what}: {error}"))
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(Failure(reason)) => {
+            eprintln!("cargo xtask: {reason}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether everything passed.
+fn run(command: Command) -> Result<bool, Failure> {
+    let workspace = Workspace::locate()?;
+    match command {
+        Command::Test(arguments) => test::run(&workspace, &arguments),
+        Command::Autobahn(arguments) => autobahn::run(&workspace, &mut Session::shown(), &arguments),
+        Command::Fuzz(arguments) => fuzz::run(&workspace, &mut Session::shown(), &arguments),
+        Command::Setup => {
+            setup::run(&workspace, &mut Session::shown())?;
+            println!("the tools are in {}", workspace.tools.display());
+            Ok(true)
+        }
+    }
+}

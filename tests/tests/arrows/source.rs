@@ -26,6 +26,8 @@ pub(crate) struct Source {
     pub(crate) imports: Vec<Import>,
     /// Paths of two names or more outside of `use`, and their lines.
     pub(crate) paths: Vec<(Path, usize)>,
+    /// Modules in files of their own that are only built for tests.
+    pub(crate) tests: BTreeSet<String>,
 }
 
 impl Source {
@@ -97,6 +99,11 @@ impl Parser {
         let test = words.contains(&"test") && !words.contains(&"not") && !words.contains(&"cfg_attr");
         self.at = end;
         if test && bang == 0 {
+            let visibility = ["pub", "(", "crate", "super", ")"];
+            let rest = &self.tokens[self.at..];
+            let begin = rest.iter().take_while(|token| visibility.contains(&token.text.as_str())).count() + self.at;
+            let is_module = self.is(begin, "mod") && self.is(begin + 2, ";");
+            self.found.tests.extend(self.ident(begin + 1).filter(|_| is_module));
             self.skip_item();
         }
     }

@@ -32,8 +32,12 @@ impl Tree {
 
     /// From names such as `frame/mod.rs`, below `src`, and their text.
     pub(crate) fn of(files: &[(String, String)]) -> Self {
-        let modules = files.iter().map(|(name, text)| (module_path(name), Source::parse(text)));
-        Self { modules: modules.collect() }
+        let sources = files.iter().map(|(name, text)| (module_path(name), Source::parse(text)));
+        let mut modules: BTreeMap<Path, Source> = sources.collect();
+        let tests = modules.iter().flat_map(|(at, source)| source.tests.iter().map(|name| child(at, name)));
+        let tests: Vec<Path> = tests.collect();
+        modules.retain(|path, _| !tests.iter().any(|test| path.starts_with(test)));
+        Self { modules }
     }
 
     /// Every arrow between two modules. A module that only passes on what is defined below it has none for that.
@@ -186,6 +190,17 @@ fn an_item_of_the_parent_is_an_arrow_to_the_parent() {
     let files =
         [("a/mod.rs", "mod b; pub struct A; fn f() { b::g() }"), ("a/b.rs", "use super::A; pub fn g() {}")];
     assert_eq!(arrows(&files), ["a -> a::b", "a::b -> a"]);
+}
+
+#[test]
+fn files_of_tests_are_left_out() {
+    let files = [
+        ("a/mod.rs", "pub fn f() {} #[cfg(test)]\npub(crate) mod tests;"),
+        ("a/tests/mod.rs", "mod deep; use super::f; use crate::b::g;"),
+        ("a/tests/deep.rs", "use crate::b::g;"),
+        ("b.rs", "pub fn g() { crate::a::f() }"),
+    ];
+    assert_eq!(arrows(&files), ["b -> a"]);
 }
 
 #[test]

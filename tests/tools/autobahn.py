@@ -38,6 +38,7 @@ import fnmatch
 import ipaddress
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -367,7 +368,8 @@ def parse(argv):
     if "--" in argv:
         split = argv.index("--")
         argv, command = argv[:split], argv[split + 1:]
-    arguments = parser.parse_args(argv)
+    # "-9.*" is a choice of cases; argparse would take it for an option.
+    arguments = parser.parse_args([f"all,{word}" if re.match(r"-\d", word) else word for word in argv])
     arguments.command = command
     if arguments.role == "client" and not any("{url}" in word for word in command):
         parser.error("client needs a command with {url} in it: autobahn.py client core -- ./client {url}")

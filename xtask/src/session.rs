@@ -44,7 +44,7 @@ impl Session {
             let file = OpenOptions::new().append(true).open(&log.path);
             let file = file.map_err(Failure::because(log.path.display()))?;
             let errors = file.try_clone().map_err(Failure::because(log.path.display()))?;
-            command.stdout(Stdio::from(file)).stderr(Stdio::from(errors));
+            command.stdout(Stdio::from(file)).stderr(Stdio::from(errors)).env("CARGO_TERM_COLOR", "never");
         }
         let mut child = process::spawn(command)?;
         let deadline = self.deadline;

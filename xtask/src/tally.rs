@@ -17,17 +17,30 @@ impl Tally {
         Self { passed: passed.into(), failed: (!passed).into(), skipped: 0 }
     }
 
-    /// Sums the closing lines of all test runners in a log. `None`: there is none.
+    /// What the closing lines of a test runner say. `None`: there is none.
     ///
-    /// Known are cargo test (`test result: ok. 3 passed; 0 failed; 1 ignored; …`), nextest
-    /// (`Summary [ 0.2s] 3 tests run: 3 passed, 1 skipped`) and the plain `3 passed, 0 failed, 1 skipped`.
+    /// Known are nextest (`Summary [ 0.2s] 3 tests run: 3 passed, 1 skipped`), cargo test, which has a line for each
+    /// binary (`test result: ok. 3 passed; 0 failed; 1 ignored; …`), and the plain `3 passed, 0 failed, 1 skipped`.
+    /// The output of a failed test may hold lines of the kinds named later, so only the first kind found counts.
     pub(crate) fn parse(log: &str) -> Option<Self> {
-        let mut lines = log.lines().filter_map(counts).peekable();
-        lines.peek()?;
-        Some(lines.flat_map(|line| line.split([',', ';'])).fold(Self::default(), |mut sum, part| {
-            sum += Self::parse_part(part);
+        let nextest = log.lines().filter_map(nextest_counts).next_back();
+        if let Some(counts) = nextest {
+            return Some(Self::parse_counts(counts));
+        }
+        let cargo = log.lines().filter_map(cargo_counts).map(Self::parse_counts);
+        let sum = cargo.reduce(|mut sum, more| {
+            sum += more;
             sum
-        }))
+        });
+        sum.or_else(|| log.lines().filter_map(plain_counts).next_back().map(Self::parse_counts))
+    }
+
+    fn parse_counts(counts: &str) -> Self {
+        let mut sum = Self::default();
+        for part in counts.split([',', ';']) {
+            sum += Self::parse_part(part);
+        }
+        sum
     }
 
     /// `3 passed`, or `3 passed (1 slow`: what follows in brackets is already counted.
@@ -45,17 +58,18 @@ impl Tally {
     }
 }
 
-/// The part of a closing line that holds the counts.
-fn counts(line: &str) -> Option<&str> {
-    let line = line.trim();
-    if let Some(rest) = line.strip_prefix("test result: ") {
-        return rest.split_once(". ").map(|(_, counts)| counts);
-    }
-    if line.starts_with("Summary [") {
-        return line.split_once(" run: ").map(|(_, counts)| counts);
-    }
+fn nextest_counts(line: &str) -> Option<&str> {
+    let line = line.trim().strip_prefix("Summary [")?;
+    line.split_once(" run: ").map(|(_, counts)| counts)
+}
+
+fn cargo_counts(line: &str) -> Option<&str> {
+    line.strip_prefix("test result: ")?.split_once(". ").map(|(_, counts)| counts)
+}
+
+fn plain_counts(line: &str) -> Option<&str> {
     let (passed, failed) = line.split_once(" passed, ")?;
-    let failed = failed.split_once(" failed")?.0;
+    let (failed, _) = failed.split_once(" failed")?;
     let plain = [passed, failed].iter().all(|number| number.parse::<usize>().is_ok());
     plain.then_some(line)
 }
@@ -97,6 +111,14 @@ mod tests {
         assert_eq!(Tally::parse(log), tally(6, 4, 3));
         let log = "     Summary [   0.003s] 1 test run: 1 passed, 0 skipped\n";
         assert_eq!(Tally::parse(log), tally(1, 0, 0));
+    }
+
+    #[test]
+    fn the_output_of_a_failed_test_does_not_count() {
+        let log = "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 20 filtered out\n\
+            7 passed, 9 failed\n     Summary [   0.1s] 3 tests run: 2 passed, 1 failed, 0 skipped\n\
+            test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 20 filtered out\n";
+        assert_eq!(Tally::parse(log), tally(2, 1, 0));
     }
 
     #[test]

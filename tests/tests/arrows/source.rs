@@ -101,7 +101,8 @@ impl Parser {
         if test && bang == 0 {
             let visibility = ["pub", "(", "crate", "super", ")"];
             let rest = &self.tokens[self.at..];
-            let begin = rest.iter().take_while(|token| visibility.contains(&token.text.as_str())).count() + self.at;
+            let begin =
+                rest.iter().take_while(|token| visibility.contains(&token.text.as_str())).count() + self.at;
             let is_module = self.is(begin, "mod") && self.is(begin + 2, ";");
             self.found.tests.extend(self.ident(begin + 1).filter(|_| is_module));
             self.skip_item();

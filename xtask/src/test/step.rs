@@ -153,7 +153,11 @@ impl Step {
         let cargo = |arguments: &[&str]| workspace.cargo(arguments);
         match self {
             Self::Setup => setup::run(workspace, session).map(|()| Found::Check(true)),
-            Self::Fmt => session.run(&mut cargo(&["fmt", "--all", "--check"])).map(Found::Check),
+            Self::Fmt => {
+                let workspace = session.run(&mut cargo(&["fmt", "--all", "--check"]))?;
+                let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"];
+                Ok(Found::Check(session.run(&mut cargo(&fuzz))? && workspace))
+            }
             Self::Clippy => {
                 let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
                 session.run(&mut cargo(&arguments)).map(Found::Check)

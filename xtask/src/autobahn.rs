@@ -24,9 +24,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub(crate) jobs: u8,
     /// Whether a case that passed only by being tolerated (NON-STRICT) fails.
-    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
-          default_missing_value = "true",
-          action = clap::ArgAction::Set)]
+    #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true",
+          num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
     pub(crate) strict: bool,
     /// Sets, cases and patterns, separated by commas.
     #[arg(value_name = "CASES", default_value = "all", allow_hyphen_values = true)]

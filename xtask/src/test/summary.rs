@@ -12,7 +12,10 @@ const SHOWN_LINES: usize = 150;
 /// One line for a step that passed; the end of its log for one that did not.
 pub(crate) fn print_step(result: &StepResult) {
     if result.verdict == Verdict::Failed {
-        println!("{}", tail(&read_text(&result.log), SHOWN_LINES));
+        let log = read_text(&result.log);
+        // What passed is in the log for who wants it.
+        let telling = log.lines().filter(|line| !line.trim_start().starts_with("PASS ["));
+        println!("{}", tail(&telling.collect::<Vec<_>>().join("\n"), SHOWN_LINES));
     }
     let (word, tone) = word(result.verdict);
     let note = if result.note.is_empty() { String::new() } else { format!("  {}", result.note) };

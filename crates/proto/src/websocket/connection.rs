@@ -17,8 +17,6 @@ use std::time::Instant;
 
 use bytes::Buf;
 
-use self::send::Pongs;
-use self::streaming::Streaming;
 use super::assembler::Assembler;
 use super::close::close_payload;
 use super::config::{Config, READ_BUFFER_BYTES};
@@ -26,6 +24,8 @@ use super::decoder::Decoder;
 use super::deflate::{DeflateParams, Deflater, Inflater};
 use super::encoder::Encoder;
 use super::input::Input;
+use super::outgoing::Streaming;
+use super::pongs::Pongs;
 use super::transmit::Transmit;
 use super::{ApiMisuse, Chunk, CloseCode, CloseInfo, Message, PeerMisbehaved, Side};
 

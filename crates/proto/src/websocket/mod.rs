@@ -16,7 +16,9 @@ pub mod handshake;
 mod input;
 mod mask;
 mod message;
+mod outgoing;
 mod peer_misbehaved;
+mod pongs;
 mod transmit;
 mod utf8;
 

@@ -8,21 +8,8 @@ use crate::websocket::encoder::Head;
 use crate::websocket::fragmenter::fragments;
 use crate::websocket::frame::{MAX_CONTROL_PAYLOAD, Opcode};
 use crate::websocket::message::Message;
+use crate::websocket::pongs::MAX_QUEUED_PONG_BYTES;
 use crate::websocket::transmit::Transmit;
-
-/// Pongs owed. However many pings come, a peer that does not read costs this much.
-#[derive(Default)]
-pub(super) struct Pongs {
-    /// Bytes of pongs queued since all of them were last sent.
-    queued_bytes: usize,
-    /// The position in the output behind the last queued pong.
-    queued_until: u64,
-    /// The newest ping that has no pong yet: it alone needs one (RFC 6455 §5.5.3).
-    owed: Option<Bytes>,
-}
-
-/// The most bytes of pongs that may wait in the queue before only the newest ping is answered.
-const MAX_QUEUED_PONG_BYTES: usize = 4096;
 
 /// Messages under this size are copied without becoming a shared buffer first.
 const SMALL_MESSAGE_BYTES: usize = 4096;

@@ -5,23 +5,10 @@ use bytes::Bytes;
 use super::{Connection, State};
 use crate::websocket::api_misuse::ApiMisuse;
 use crate::websocket::encoder::{Encoder, Head};
-use crate::websocket::frame::{FrameHeader, Opcode};
+use crate::websocket::frame::Opcode;
 use crate::websocket::message::MessageKind;
+use crate::websocket::outgoing::{Shape, Streaming};
 use crate::websocket::utf8::TextBuilder;
-
-/// A message of which not all has been sent.
-pub(super) struct Streaming {
-    shape: Shape,
-    /// Checks that text is text; `None` for binary.
-    text: Option<TextBuilder>,
-}
-
-enum Shape {
-    /// One frame, `sent` bytes of whose payload have been queued.
-    Frame { header: FrameHeader, sent: u64 },
-    /// A frame per part.
-    Fragments { opcode: Opcode, rsv1: bool },
-}
 
 impl Connection {
     /// Begins a message that is sent in parts.

@@ -31,7 +31,7 @@ mod websocket;
 pub use tidegate_proto::websocket::deflate::DeflateConfig;
 pub use tidegate_proto::websocket::handshake::{HandshakeError, InvalidRequest, Offer, Refusal};
 pub use tidegate_proto::websocket::{
-    ApiMisuse, CloseCode, CloseInfo, Config, MAX_REASON_BYTES, Message, PeerMisbehaved,
+    ApiMisuse, CloseCode, CloseInfo, Config, MAX_REASON_BYTES, Message, MessageKind, PeerMisbehaved,
 };
 pub use tokio_util::sync::CancellationToken;
 
@@ -41,4 +41,7 @@ pub use self::http::{
 };
 pub use client::ClientBuilder;
 pub use server::{AcceptError, Accepted, Acceptor, OriginCheck, OriginPolicy, accept, serve};
-pub use websocket::{Cause, CloseOptions, Opened, Readable, WebSocketError, WebSocketStream, Writable};
+pub use websocket::{
+    Cause, CloseOptions, MessageReader, MessageWriter, Opened, Readable, WebSocketError, WebSocketStream,
+    Writable,
+};

@@ -1,4 +1,5 @@
 //! Both ends of the library over loopback.
+
 use tidegate::{CloseInfo, Message, Opened, WebSocketStream};
 use tokio::net::TcpListener;
 

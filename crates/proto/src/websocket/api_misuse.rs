@@ -28,6 +28,9 @@ pub enum ApiMisuse {
     /// A streamed message was finished before its announced length.
     #[error("{0} bytes short of the announced length of the message")]
     ShortMessage(u64),
+    /// A streamed message was dropped unfinished, which ends the connection.
+    #[error("a streamed message was dropped unfinished")]
+    AbandonedMessage,
     /// A part of a text message that is not UTF-8, or a text message that ends inside a character.
     #[error("text that is not valid UTF-8")]
     InvalidUtf8,

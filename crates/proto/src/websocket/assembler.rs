@@ -89,6 +89,11 @@ impl Assembler {
         self.inflater.is_some()
     }
 
+    /// Whether an unfinished message has been given out in part.
+    pub(crate) fn is_streaming(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| message.is_streamed)
+    }
+
     /// Bytes held of an unfinished message.
     pub(crate) fn held_bytes(&self) -> usize {
         self.message.as_ref().map_or(0, |message| message.body.len())

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tidegate_proto::websocket::{
-    ApiMisuse, Chunk, Config, Connection, Event, Failure, MessageKind, PeerMisbehaved, Side,
+    ApiMisuse, Chunk, Config, Connection, Event, Failure, MessageKind, PeerMisbehaved, Phase, Side,
 };
 
 use crate::peer::{Endpoint, close, masked, plain};
@@ -153,4 +153,22 @@ fn a_close_waits_for_the_end_of_a_frame() {
     server.gets(close(1000, "")).reads_close(1000, "");
     assert_eq!(server.sends(), b"\x82\x02");
     assert_eq!(server.connection.send_part(Bytes::from_static(b"1")), Err(ApiMisuse::SendAfterClose));
+}
+
+#[test]
+fn an_abandoned_message_takes_the_connection_with_it() {
+    let mut server = Endpoint::server();
+    server.connection.begin_message(MessageKind::Text, None).unwrap();
+    server.connection.send_part(Bytes::from_static(b"begun")).unwrap();
+    server.connection.abandon_message();
+    let abandoned = plain(0x88, b"\x03\xf3message abandoned");
+    assert_eq!(server.sends(), [plain(0x01, "begun"), abandoned].concat());
+    assert_eq!(server.connection.phase(), Phase::Lingering);
+    assert!(server.connection.shuts_down_first());
+
+    let mut client = Endpoint::client();
+    client.connection.begin_message(MessageKind::Binary, Some(10)).unwrap();
+    client.connection.abandon_message();
+    assert_eq!(client.connection.queued_bytes(), 6, "the header, and no Close within the frame");
+    assert_eq!(client.connection.phase(), Phase::Lingering);
 }

@@ -60,6 +60,9 @@ pub enum Cause {
     /// The peer closed cleanly, but not all that had been written could be sent before.
     #[error("the peer closed before everything written was sent")]
     Unsent,
+    /// The peer closed in the middle of a message that was being read in chunks.
+    #[error("the peer closed in the middle of a message")]
+    CutOff,
     /// A write to a connection that the peer has closed.
     #[error("the peer has closed the connection with {}{}", .0.close_code, reason_suffix(&.0.reason))]
     PeerClosed(CloseInfo),

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut};
 use tidegate_proto::websocket::{
-    ApiMisuse, CloseInfo, Connection, Event, Failure, Message, Phase, READ_BUFFER_BYTES,
+    ApiMisuse, Chunk, CloseInfo, Connection, Event, Failure, Message, Phase, READ_BUFFER_BYTES,
 };
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
@@ -131,13 +131,39 @@ impl Link {
     /// The next message, or the end. Sends what waits before it gives up for now: a batch of replies leaves when
     /// the batch of questions is read.
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        if let Some(message) = self.ahead.pop_front() {
-            self.ahead_bytes -= message.len() + MESSAGE_OVERHEAD;
-            return Poll::Ready(Some(message));
+        match self.take_ahead() {
+            Some(message) => Poll::Ready(Some(message)),
+            None => self.poll_next(cx, Self::next_message),
         }
+    }
+
+    /// The next stretch of a message, or the end.
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
+        match self.take_ahead() {
+            Some(message) => Poll::Ready(Some(Chunk {
+                kind: message.kind(),
+                bytes: message.into_bytes(),
+                starts: true,
+                ends: true,
+            })),
+            None => self.poll_next(cx, Self::next_chunk),
+        }
+    }
+
+    fn take_ahead(&mut self) -> Option<Message> {
+        let message = self.ahead.pop_front()?;
+        self.ahead_bytes -= message.len() + MESSAGE_OVERHEAD;
+        Some(message)
+    }
+
+    fn poll_next<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        next: impl Fn(&mut Self) -> Option<T>,
+    ) -> Poll<Option<T>> {
         loop {
-            if let Some(message) = self.next_message() {
-                return Poll::Ready(Some(message));
+            if let Some(item) = next(self) {
+                return Poll::Ready(Some(item));
             }
             if self.incoming_end.is_some() {
                 return Poll::Ready(None);
@@ -166,9 +192,7 @@ impl Link {
         self.ahead = VecDeque::new();
         self.ahead_bytes = 0;
         while self.incoming_end.is_none() {
-            let event = self.connection.poll_chunk();
-            let is_dry = event.is_none();
-            self.take_event(event);
+            let is_dry = self.next_chunk().is_none() && self.incoming_end.is_none();
             if is_dry && self.poll_fill(cx).is_pending() {
                 return;
             }
@@ -179,6 +203,14 @@ impl Link {
         let event = self.connection.poll_event();
         match self.take_event(event)? {
             Event::Message(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    fn next_chunk(&mut self) -> Option<Chunk> {
+        let event = self.connection.poll_chunk();
+        match self.take_event(event)? {
+            Event::Chunk(chunk) => Some(chunk),
             _ => None,
         }
     }
@@ -200,8 +232,12 @@ impl Link {
             failure => failure.into(),
         };
         let error = self.write_error.clone().unwrap_or_else(|| WebSocketError::abnormal(cause));
+        self.end(&error);
+    }
+
+    fn end(&mut self, error: &WebSocketError) {
         self.incoming_end.get_or_insert(Err(error.clone()));
-        self.ending.get_or_insert(Err(error));
+        self.ending.get_or_insert(Err(error.clone()));
     }
 
     /// Reads once, into a borrowed buffer, which goes back when nothing has come.
@@ -235,6 +271,14 @@ impl Link {
             }
         }
         Poll::Ready(())
+    }
+
+    /// Ends the connection because a streamed message was dropped unfinished.
+    pub(crate) fn abandon_message(&mut self) {
+        if self.connection.is_streaming() {
+            self.connection.abandon_message();
+            self.end(&WebSocketError::abnormal(ApiMisuse::AbandonedMessage));
+        }
     }
 
     /// Starts the closing handshake.

@@ -1,6 +1,5 @@
 //! The incoming half.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,6 +9,7 @@ use tidegate_proto::websocket::{ApiMisuse, Message};
 
 use super::CloseOptions;
 use super::error::WebSocketError;
+use super::message_reader::MessageReader;
 use super::shared::{Handle, Shared};
 use super::writable::Writable;
 
@@ -40,11 +40,25 @@ impl Readable {
     /// When the connection ended uncleanly, after all messages that came before that; the same error again on every
     /// further call.
     pub async fn read(&mut self) -> Result<Option<Message>, WebSocketError> {
-        let guard = StopWaiting { shared: &self.shared };
-        let result = poll_fn(|cx| guard.shared.poll_read(cx)).await;
-        // Done, so there is no waiting to stop.
-        std::mem::forget(guard);
-        result
+        self.shared.read().await
+    }
+
+    /// The next message, to be read while it arrives, or `None` at a clean end. No limit on the size of frames and
+    /// messages applies, and whatever the size, at most some 512 KiB of it are held.
+    ///
+    /// May be dropped at any await. A message whose reader is dropped before its end is skipped.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub async fn read_message(&mut self) -> Result<Option<MessageReader<'_>>, WebSocketError> {
+        loop {
+            match self.shared.read_chunk().await? {
+                Some(chunk) if chunk.starts => return Ok(Some(MessageReader::new(&self.shared, chunk))),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
     }
 
     /// Gives up reading, and closes the connection: unread messages are dropped.
@@ -85,17 +99,6 @@ impl Readable {
                 }
             }
         }
-    }
-}
-
-/// Tells the shared state when a `read` is dropped halfway, so that nobody wakes a task that no longer cares.
-struct StopWaiting<'a> {
-    shared: &'a Shared,
-}
-
-impl Drop for StopWaiting<'_> {
-    fn drop(&mut self) {
-        self.shared.stop_waiting_to_read();
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the halves of one WebSocketStream and its driver share.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use tidegate_proto::websocket::{ApiMisuse, Connection, Message};
+use tidegate_proto::websocket::{ApiMisuse, Chunk, Connection, Message};
 use tokio::sync::SetOnce;
 
 use super::CloseOptions;
@@ -113,22 +114,53 @@ impl Shared {
         self.waiting.writer.wake();
     }
 
+    /// Awaits [`poll_read`](Self::poll_read); may be dropped at any time.
+    pub(crate) async fn read(&self) -> Result<Option<Message>, WebSocketError> {
+        let guard = StopWaiting { shared: self };
+        let result = poll_fn(|cx| self.poll_read(cx)).await;
+        // Done, so there is no waiting to stop.
+        std::mem::forget(guard);
+        result
+    }
+
+    /// Awaits [`poll_chunk`](Self::poll_chunk); may be dropped at any time.
+    pub(crate) async fn read_chunk(&self) -> Result<Option<Chunk>, WebSocketError> {
+        let guard = StopWaiting { shared: self };
+        let result = poll_fn(|cx| self.poll_chunk(cx)).await;
+        std::mem::forget(guard);
+        result
+    }
+
+    /// The next message, or `None` at a clean end.
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
+        self.poll_take(cx, Link::poll_message)
+    }
+
+    /// The next stretch of a message, or `None` at a clean end.
+    pub(crate) fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Chunk>, WebSocketError>> {
+        self.poll_take(cx, Link::poll_chunk)
+    }
+
+    fn poll_take<T>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl Fn(&mut Link, &mut Context<'_>) -> Poll<Option<T>>,
+    ) -> Poll<Result<Option<T>, WebSocketError>> {
         let mut state = self.lock();
         state.has_written = false;
         // Registered before the transport is asked: its wake-up comes from another thread at any time.
         self.waiting.reader.register(cx.waker());
         state.reader.is_parked = true;
-        let Poll::Ready(message) = state.link.poll_message(&mut self.io_context()) else {
+        let Poll::Ready(item) = poll(&mut state.link, &mut self.io_context()) else {
             return Poll::Pending;
         };
         self.unpark(&mut state);
-        if message.is_some() {
+        if item.is_some() {
             state.reader.was_active = true;
             if !std::mem::replace(&mut state.reader.is_watched, true) {
                 self.wake_driver();
             }
-            return Poll::Ready(Ok(message));
+            return Poll::Ready(Ok(item));
         }
         self.wake_driver();
         match &state.link.incoming_end {
@@ -138,7 +170,7 @@ impl Shared {
     }
 
     /// Takes note that nobody awaits a message any more: from now on the driver hears of what comes.
-    pub(crate) fn stop_waiting_to_read(&self) {
+    fn stop_waiting_to_read(&self) {
         let mut state = self.lock();
         if state.reader.is_parked {
             self.unpark(&mut state);
@@ -174,23 +206,27 @@ impl Shared {
 
     /// Queues a message and sends it, at once or with those that follow.
     pub(crate) fn send(&self, message: Message) -> Result<(), WebSocketError> {
+        self.queue(|connection| connection.send(message))
+    }
+
+    /// Has the connection queue something, and sends it, at once or with what follows.
+    pub(crate) fn queue(
+        &self,
+        step: impl FnOnce(&mut Connection) -> Result<(), ApiMisuse>,
+    ) -> Result<(), WebSocketError> {
         let mut state = self.lock();
         if let Some(error) = state.link.write_refusal() {
             return Err(error);
         }
-        state.link.connection.send(message).map_err(WebSocketError::without_code)?;
+        step(&mut state.link.connection)?;
         self.after_send(&mut state);
         Ok(())
     }
 
-    pub(crate) fn ping(&self, payload: &[u8]) -> Result<(), WebSocketError> {
-        let mut state = self.lock();
-        if let Some(error) = state.link.write_refusal() {
-            return Err(error);
-        }
-        state.link.connection.ping(payload).map_err(WebSocketError::without_code)?;
-        self.after_send(&mut state);
-        Ok(())
+    /// A streamed message was dropped; if it is unfinished, so is the connection.
+    pub(crate) fn abandon_message(&self) {
+        self.lock().link.abandon_message();
+        self.wake_driver();
     }
 
     /// The first write after a read leaves at once, unless more messages wait to be read: then its answer is likely
@@ -271,5 +307,16 @@ impl State {
     pub(crate) fn begin_flush(&mut self) {
         self.flush_is_due = false;
         self.has_written = false;
+    }
+}
+
+/// Tells the shared state when a `read` is dropped halfway, so that nobody wakes a task that no longer cares.
+struct StopWaiting<'a> {
+    shared: &'a Shared,
+}
+
+impl Drop for StopWaiting<'_> {
+    fn drop(&mut self) {
+        self.shared.stop_waiting_to_read();
     }
 }

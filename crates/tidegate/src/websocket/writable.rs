@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_sink::Sink;
-use tidegate_proto::websocket::{ApiMisuse, Message};
+use tidegate_proto::websocket::{ApiMisuse, Message, MessageKind};
 
 use super::CloseOptions;
 use super::error::WebSocketError;
+use super::message_writer::MessageWriter;
 use super::shared::{Handle, Shared};
 
 /// The messages that go to the peer, each accepted when there is room for it.
@@ -45,6 +46,26 @@ impl Writable {
         self.shared.send(message.into())
     }
 
+    /// Begins a message that is written in parts, once there is room.
+    ///
+    /// With a length it goes out as one frame, lazily, and uncompressed; no pong and no Close can leave before its
+    /// last byte, so a long message that is written slowly looks like silence to the peer. Without a length it goes
+    /// out in fragments, compressed where that was agreed on.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn begin(
+        &mut self,
+        kind: MessageKind,
+        len: impl Into<Option<u64>>,
+    ) -> Result<MessageWriter<'_>, WebSocketError> {
+        self.ready().await?;
+        let len = len.into();
+        self.shared.queue(|connection| connection.begin_message(kind, len))?;
+        Ok(MessageWriter::new(&self.shared))
+    }
+
     /// Waits until a write would be accepted at once.
     ///
     /// # Errors
@@ -77,7 +98,7 @@ impl Writable {
     ///
     /// A payload that is too long, and as [`write`](Self::write).
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), WebSocketError> {
-        self.shared.ping(payload)
+        self.shared.queue(|connection| connection.ping(payload))
     }
 
     /// Sends all that was accepted, then an empty Close, and waits for the peer's.

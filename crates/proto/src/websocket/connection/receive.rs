@@ -53,6 +53,10 @@ impl Connection {
     /// looking ahead while nobody reads, so that control frames behind small messages are seen.
     #[must_use]
     pub fn can_look_ahead(&self, max_bytes: usize) -> bool {
+        if self.assembler.is_streaming() {
+            // Its rest belongs to whoever reads it in chunks.
+            return false;
+        }
         let upcoming = self.decoder.upcoming_bytes(&self.input);
         upcoming.saturating_add(self.assembler.held_bytes() as u64) <= max_bytes as u64
     }
@@ -106,9 +110,7 @@ impl Connection {
                     // The code and the reason go back as they came (RFC 6455 §5.5.1).
                     self.send_close(&payload);
                 }
-                self.state = State::Closed;
-                self.close_deadline = None;
-                self.input.clear();
+                self.stop_receiving(State::Closed);
                 return Ok(Some(Event::Close(info)));
             }
             _ => {}
@@ -124,9 +126,14 @@ impl Connection {
             payload.extend(misbehaved.to_string().bytes().take(MAX_REASON_BYTES));
             self.send_close(&payload);
         }
-        self.state = State::Failed;
+        self.stop_receiving(State::Failed);
+        misbehaved
+    }
+
+    /// From here on nothing that comes matters, and the time to end is counted anew.
+    pub(super) fn stop_receiving(&mut self, state: State) {
+        self.state = state;
         self.close_deadline = None;
         self.input.clear();
-        misbehaved
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{Connection, State};
 use crate::websocket::api_misuse::ApiMisuse;
+use crate::websocket::close_code::CloseCode;
 use crate::websocket::encoder::{Encoder, Head};
 use crate::websocket::frame::Opcode;
 use crate::websocket::message::MessageKind;
@@ -93,6 +94,19 @@ impl Connection {
             self.send_close(&payload);
         }
         Ok(())
+    }
+
+    /// Gives up an unfinished message, and with it the connection: the peer cannot be told where it would have ended.
+    /// Between fragments it is sent a Close 1011; within a frame the stream just ends.
+    pub fn abandon_message(&mut self) {
+        if self.streaming.is_none() || !matches!(self.state, State::Open | State::CloseSent) {
+            return;
+        }
+        if matches!(self.state, State::Open) {
+            let payload = [&CloseCode::INTERNAL_ERROR.get().to_be_bytes()[..], b"message abandoned"].concat();
+            self.send_close(&payload);
+        }
+        self.stop_receiving(State::Failed);
     }
 
     /// Whether a streamed message is unfinished.

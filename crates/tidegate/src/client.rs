@@ -12,7 +12,9 @@ use url::Url;
 
 use crate::http::tls::ClientTls;
 use crate::http::{self as transport, ConnectOptions, HeadLimits, InvalidUrl, Io, h1};
-use crate::websocket::{Cause, Ending, Opening, Shared, WebSocketError, WebSocketStream, start, write_all};
+use crate::websocket::{
+    Cause, Deadlines, Ending, Opening, Shared, Tuning, WebSocketError, WebSocketStream, start, write_all,
+};
 
 /// What a client asks for, on the way to a [`WebSocketStream`].
 ///
@@ -32,12 +34,9 @@ pub struct ClientBuilder {
     connect: ConnectOptions,
     head_limits: HeadLimits,
     handshake_timeout: Duration,
-    high_water_mark: usize,
+    tuning: Tuning,
     signal: Option<CancellationToken>,
 }
-
-/// Bytes that may wait to be sent before a write waits, unless set otherwise.
-pub(crate) const DEFAULT_HIGH_WATER_MARK: usize = 64 * 1024;
 
 impl WebSocketStream {
     /// Starts to connect to `url` (`ws`, `wss`, or `http` and `https` for the same), with every default.
@@ -61,7 +60,7 @@ impl WebSocketStream {
             connect: ConnectOptions::default(),
             head_limits: HeadLimits::default(),
             handshake_timeout: Duration::from_secs(30),
-            high_water_mark: DEFAULT_HIGH_WATER_MARK,
+            tuning: Tuning::default(),
             signal: None,
         }
     }
@@ -126,7 +125,13 @@ impl ClientBuilder {
     /// How many bytes may wait to be sent before a write waits; 64 KiB by default. One message of any size may go
     /// beyond it.
     pub fn high_water_mark(mut self, bytes: usize) -> Self {
-        self.high_water_mark = bytes.max(1);
+        self.tuning.high_water_mark = bytes.max(1);
+        self
+    }
+
+    /// How long silence may last once the connection is open; see [`Deadlines`] for the defaults.
+    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.tuning.deadlines = deadlines;
         self
     }
 
@@ -194,7 +199,7 @@ impl Attempt {
         let mut connection = Connection::new(Side::Client, builder.config, agreed.deflate, seed);
         // A response is at most HeadLimits long, so what came with it fits the input buffer.
         connection.handle_input(&rest);
-        Ok(start(io, connection, agreed, builder.high_water_mark, ending))
+        Ok(start(io, connection, agreed, builder.tuning, ending))
     }
 }
 

@@ -42,6 +42,6 @@ pub use self::http::{
 pub use client::ClientBuilder;
 pub use server::{AcceptError, Accepted, Acceptor, OriginCheck, OriginPolicy, accept, serve};
 pub use websocket::{
-    Cause, CloseOptions, MessageReader, MessageWriter, Opened, Readable, WebSocketError, WebSocketStream,
-    Writable,
+    Cause, CloseOptions, Deadlines, MessageReader, MessageWriter, Opened, Readable, Stats, WebSocketError,
+    WebSocketStream, Writable,
 };

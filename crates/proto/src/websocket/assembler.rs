@@ -124,6 +124,11 @@ impl Assembler {
     }
 
     /// The inflater, where compression was agreed on.
+    pub(crate) fn inflater(&self) -> Option<&Inflater> {
+        self.inflater.as_deref()
+    }
+
+    /// The inflater, to be changed.
     pub(crate) fn inflater_mut(&mut self) -> Option<&mut Inflater> {
         self.inflater.as_deref_mut()
     }

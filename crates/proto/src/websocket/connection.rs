@@ -260,6 +260,25 @@ impl Connection {
         self.transmit.remaining()
     }
 
+    /// Bytes that the transport has taken so far.
+    #[must_use]
+    pub fn sent_bytes(&self) -> u64 {
+        self.transmit.sent()
+    }
+
+    /// Bytes held of a message of which not all has come.
+    #[must_use]
+    pub fn assembling_bytes(&self) -> usize {
+        self.assembler.held_bytes()
+    }
+
+    /// Bytes that compression holds, both ways.
+    #[must_use]
+    pub fn compression_bytes(&self) -> usize {
+        let inflater = self.assembler.inflater().map_or(0, Inflater::memory);
+        inflater + self.deflater.as_ref().map_or(0, |deflater| deflater.memory())
+    }
+
     /// Bytes that wait undecoded; at most [`READ_BUFFER_BYTES`].
     #[must_use]
     pub fn undecoded_bytes(&self) -> usize {

@@ -11,10 +11,9 @@ use tokio::time::timeout;
 
 use super::origin::OriginPolicy;
 use super::refuse::{refuse, response_to};
-use crate::client::DEFAULT_HIGH_WATER_MARK;
 use crate::http::tls::{ServerTls, TlsError};
 use crate::http::{HeadError, HeadLimits, Io, h1};
-use crate::websocket::{WebSocketStream, start, write_all};
+use crate::websocket::{Deadlines, Tuning, WebSocketStream, start, write_all};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
 #[derive(Clone)]
@@ -31,7 +30,7 @@ pub(super) struct Settings {
     tls: Option<ServerTls>,
     head_limits: HeadLimits,
     handshake_timeout: Duration,
-    high_water_mark: usize,
+    tuning: Tuning,
     pub(super) max_connections: usize,
 }
 
@@ -68,7 +67,7 @@ impl Default for Acceptor {
             tls: None,
             head_limits: HeadLimits::default(),
             handshake_timeout: Duration::from_secs(10),
-            high_water_mark: DEFAULT_HIGH_WATER_MARK,
+            tuning: Tuning::default(),
             max_connections: 16 * 1024,
         };
         Self { settings: Arc::new(settings) }
@@ -136,7 +135,13 @@ impl Acceptor {
     /// beyond it.
     #[must_use]
     pub fn high_water_mark(self, bytes: usize) -> Self {
-        self.with(|settings| settings.high_water_mark = bytes.max(1))
+        self.with(|settings| settings.tuning.high_water_mark = bytes.max(1))
+    }
+
+    /// How long silence may last once a connection is open; see [`Deadlines`] for the defaults.
+    #[must_use]
+    pub fn deadlines(self, deadlines: Deadlines) -> Self {
+        self.with(|settings| settings.tuning.deadlines = deadlines)
     }
 
     /// How many connections [`serve`](Self::serve) has at a time; 16,384 by default. Further clients wait in the
@@ -249,7 +254,7 @@ impl Accepted {
         let mut connection = Connection::new(Side::Server, config, agreed.deflate, [0; 32]);
         connection.handle_input(already_read);
         let (socket, opening) = WebSocketStream::accepted(request);
-        opening.succeed(start(io, connection, agreed, settings.high_water_mark, socket.ending()));
+        opening.succeed(start(io, connection, agreed, settings.tuning, socket.ending()));
         socket
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tidegate_proto::websocket::Phase;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::deadlines::{Deadlines, Watchdog};
 use super::shared::{Reader, Shared, State};
 
 /// How long a reader may stay away before the driver decodes ahead of it, and, once the connection closes, before
@@ -17,15 +18,16 @@ use super::shared::{Reader, Shared, State};
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Starts the driver of a connection on the current tokio runtime.
-pub(crate) fn spawn(shared: Arc<Shared>) {
-    let driver = Driver { shared, watch_at: Some(Instant::now() + WATCH_INTERVAL), timer: None };
-    tokio::spawn(driver);
+pub(crate) fn spawn(shared: Arc<Shared>, deadlines: Deadlines) {
+    let watch_at = Some(Instant::now() + WATCH_INTERVAL);
+    tokio::spawn(Driver { shared, watch_at, watchdog: Watchdog::new(deadlines), timer: None });
 }
 
 struct Driver {
     shared: Arc<Shared>,
     /// When to look whether the reader still comes.
     watch_at: Option<Instant>,
+    watchdog: Watchdog,
     /// The one timer of the connection, there only while something is due.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -39,6 +41,7 @@ impl Future for Driver {
         let mut state = shared.lock();
         loop {
             let due = self.drive(&shared, &mut state);
+            shared.tell_ending(&state);
             if state.link.is_done() {
                 drop(state);
                 shared.wake_halves();
@@ -75,9 +78,14 @@ impl Driver {
             self.wind_up(shared, state);
         }
         let deadline = match state.link.connection.phase() {
-            Phase::Open => None,
+            Phase::Open => self.watchdog.look(Instant::now(), &mut state.link).unwrap_or_else(|cause| {
+                state.link.time_out(cause);
+                Some(Instant::now())
+            }),
             _ => state.link.connection.poll_timeout(Instant::now().into_std()).map(Instant::from_std),
         };
+        // The watchdog may have pinged.
+        let _ = state.link.poll_flush(cx);
         [self.watch_at, deadline].into_iter().flatten().min()
     }
 
@@ -124,13 +132,6 @@ impl Driver {
         }
         if state.link.connection.phase() == Phase::Ended {
             state.link.finish();
-        }
-        if let Some(ending) = &state.link.ending
-            && !shared.ending.initialized()
-        {
-            // Nobody else sets it, so this cannot fail.
-            let _ = shared.ending.set(ending.clone());
-            shared.wake_halves();
         }
     }
 

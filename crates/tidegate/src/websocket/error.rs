@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_proto::websocket::handshake::{HandshakeError, InvalidRequest};
 use tidegate_proto::websocket::{ApiMisuse, CloseCode, CloseInfo, Failure, PeerMisbehaved};
@@ -47,7 +48,7 @@ pub enum Cause {
     Handshake(#[from] HandshakeError),
     /// The opening handshake took longer than its timeout.
     #[error("the opening handshake took longer than {0:?}")]
-    HandshakeTimedOut(std::time::Duration),
+    HandshakeTimedOut(Duration),
     /// The peer broke a rule of the protocol; it was told by a Close frame.
     #[error("the peer broke the protocol: {0}")]
     PeerMisbehaved(#[from] PeerMisbehaved),
@@ -57,6 +58,15 @@ pub enum Cause {
     /// The peer did not answer our Close in time.
     #[error("the peer did not answer the Close in time")]
     CloseTimedOut,
+    /// Not a byte came within this time after a ping.
+    #[error("no sign of life from the peer within {0:?} of a ping")]
+    PongTimedOut(Duration),
+    /// The transport took nothing of what waits to be sent for this long.
+    #[error("the peer has taken nothing for {0:?}")]
+    WriteStalled(Duration),
+    /// No message came or went for this long.
+    #[error("no message for {0:?}")]
+    IdleTimedOut(Duration),
     /// The peer closed cleanly, but not all that had been written could be sent before.
     #[error("the peer closed before everything written was sent")]
     Unsent,

@@ -5,15 +5,17 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, BufMut};
 use tidegate_proto::websocket::{
-    ApiMisuse, Chunk, CloseInfo, Connection, Event, Failure, Message, Phase, READ_BUFFER_BYTES,
+    ApiMisuse, Chunk, CloseCode, CloseInfo, Connection, Event, Failure, Message, Phase, READ_BUFFER_BYTES,
 };
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
 use super::error::{Cause, WebSocketError};
+use super::stats::Stats;
 use super::{CloseOptions, read_buffers};
 use crate::http::Io;
 
@@ -32,10 +34,26 @@ pub(crate) struct Link {
     /// Accepted bytes were lost: the transport failed, or broke off.
     write_error: Option<WebSocketError>,
     read_error: Option<io::Error>,
+    /// Whether the transport had nothing when it was last asked.
+    is_dry: bool,
+    /// What had been sent when the peer was last heard.
+    sent_when_heard: u64,
+    /// What is only counted.
+    pub(crate) counted: Counted,
     /// How the incoming half ended: what the reader is told behind the last message.
     pub(crate) incoming_end: Option<Ending>,
     /// How the connection ended: what `closed` tells.
     pub(crate) ending: Option<Ending>,
+}
+
+/// Counters, for statistics and deadlines.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counted {
+    pub(crate) bytes_read: u64,
+    pub(crate) messages_read: u64,
+    pub(crate) messages_written: u64,
+    pub(crate) write_waits: u64,
+    pub(crate) write_waited: Duration,
 }
 
 /// Messages ahead of the reader may hold this much, and one message more.
@@ -58,6 +76,9 @@ impl Link {
             is_shut_down: false,
             write_error: None,
             read_error: None,
+            is_dry: false,
+            sent_when_heard: 0,
+            counted: Counted::default(),
             incoming_end: None,
             ending: None,
         }
@@ -74,22 +95,23 @@ impl Link {
 
     /// Why nothing can be written any more, if so.
     pub(crate) fn write_refusal(&self) -> Option<WebSocketError> {
-        if let Some(error) = &self.write_error {
-            return Some(error.clone());
-        }
         match &self.incoming_end {
             Some(Err(error)) => Some(error.clone()),
+            _ if self.write_error.is_some() => self.write_error.clone(),
             Some(Ok(info)) => {
                 Some(WebSocketError::after_close(info.clone(), Cause::PeerClosed(info.clone())))
             }
             None if self.connection.phase() == Phase::Open => None,
-            None => Some(WebSocketError::without_code(ApiMisuse::SendAfterClose)),
+            None => Some(ApiMisuse::SendAfterClose.into()),
         }
     }
 
     /// Why what was accepted could not all be sent, if so.
     pub(crate) fn write_error(&self) -> Option<WebSocketError> {
-        self.write_error.clone()
+        match &self.incoming_end {
+            Some(Err(error)) => Some(error.clone()),
+            _ => self.write_error.clone(),
+        }
     }
 
     /// Sends until all is sent (`Ready`) or the transport takes no more.
@@ -202,7 +224,10 @@ impl Link {
     fn next_message(&mut self) -> Option<Message> {
         let event = self.connection.poll_event();
         match self.take_event(event)? {
-            Event::Message(message) => Some(message),
+            Event::Message(message) => {
+                self.counted.messages_read += 1;
+                Some(message)
+            }
             _ => None,
         }
     }
@@ -210,7 +235,10 @@ impl Link {
     fn next_chunk(&mut self) -> Option<Chunk> {
         let event = self.connection.poll_chunk();
         match self.take_event(event)? {
-            Event::Chunk(chunk) => Some(chunk),
+            Event::Chunk(chunk) => {
+                self.counted.messages_read += u64::from(chunk.ends);
+                Some(chunk)
+            }
             _ => None,
         }
     }
@@ -258,19 +286,73 @@ impl Link {
         let result = poll_read_buf(Pin::new(io), cx, &mut buffer.limit(room));
         match result {
             Poll::Pending => {
+                self.is_dry = true;
                 if let Some(buffer) = self.connection.reclaim_buffer() {
                     read_buffers::give_back(buffer);
                 }
                 return Poll::Pending;
             }
             Poll::Ready(Ok(0)) => self.connection.handle_eof(),
-            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Ok(read)) => {
+                self.is_dry = false;
+                self.counted.bytes_read += read as u64;
+                self.sent_when_heard = self.connection.sent_bytes();
+            }
             Poll::Ready(Err(error)) => {
                 self.read_error = Some(error);
                 self.connection.handle_eof();
             }
         }
         Poll::Ready(())
+    }
+
+    /// Bytes that have come from the peer.
+    pub(crate) fn heard_bytes(&self) -> u64 {
+        self.counted.bytes_read
+    }
+
+    /// Whether silence means that the peer is silent, rather than that nobody listens.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.is_dry
+    }
+
+    /// Bytes that have gone out since the peer was last heard.
+    pub(crate) fn sent_since_heard(&self) -> u64 {
+        self.connection.sent_bytes() - self.sent_when_heard
+    }
+
+    /// Queues a ping, if there is room for one now.
+    pub(crate) fn ping(&mut self) -> bool {
+        self.connection.ping(b"").is_ok()
+    }
+
+    /// Ends the connection because a deadline has passed: by a Close when it was merely idle, at once when the peer
+    /// does not take or give anything any more.
+    pub(crate) fn time_out(&mut self, cause: Cause) {
+        let is_idle = matches!(cause, Cause::IdleTimedOut(_));
+        self.end(&WebSocketError::abnormal(cause));
+        // 1001 may always be sent.
+        let _ = self.connection.close(Some(CloseCode::GOING_AWAY), "idle");
+        if !is_idle {
+            self.finish();
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let Counted { bytes_read, messages_read, messages_written, write_waits, write_waited } = self.counted;
+        Stats {
+            bytes_read,
+            bytes_written: self.connection.sent_bytes(),
+            messages_read,
+            messages_written,
+            write_waits,
+            write_waited,
+            undecoded_bytes: self.connection.undecoded_bytes(),
+            assembling_bytes: self.connection.assembling_bytes(),
+            ahead_bytes: self.ahead_bytes,
+            queued_bytes: self.connection.queued_bytes(),
+            compression_bytes: self.connection.compression_bytes(),
+        }
     }
 
     /// Ends the connection because a streamed message was dropped unfinished.

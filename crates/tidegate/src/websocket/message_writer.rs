@@ -41,7 +41,7 @@ impl<'a> MessageWriter<'a> {
     pub async fn write(&mut self, part: impl Into<Bytes>) -> Result<(), WebSocketError> {
         poll_fn(|cx| self.shared.poll_ready(cx)).await?;
         let part = part.into();
-        self.shared.queue(|connection| connection.send_part(part))
+        self.shared.queue(|link| link.connection.send_part(part))
     }
 
     /// Ends the message.
@@ -55,7 +55,11 @@ impl<'a> MessageWriter<'a> {
     }
 
     fn try_finish(&mut self) -> Result<(), WebSocketError> {
-        self.shared.queue(|connection| connection.finish_message())?;
+        self.shared.queue(|link| {
+            link.connection.finish_message()?;
+            link.counted.messages_written += 1;
+            Ok(())
+        })?;
         self.is_finished = true;
         Ok(())
     }
@@ -66,7 +70,7 @@ impl AsyncWrite for MessageWriter<'_> {
         ready!(self.shared.poll_ready(cx)).map_err(io::Error::other)?;
         let portion = &bytes[..bytes.len().min(PORTION_BYTES)];
         let part = Bytes::copy_from_slice(portion);
-        let result = self.shared.queue(|connection| connection.send_part(part));
+        let result = self.shared.queue(|link| link.connection.send_part(part));
         Poll::Ready(result.map(|()| portion.len()).map_err(io::Error::other))
     }
 

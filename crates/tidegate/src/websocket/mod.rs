@@ -8,6 +8,7 @@
 //! ```
 
 mod close_options;
+mod deadlines;
 mod driver;
 mod error;
 mod link;
@@ -17,12 +18,15 @@ mod read_buffers;
 mod readable;
 mod shared;
 mod start;
+mod stats;
 mod stream;
+mod tuning;
 mod waiting;
 mod writable;
 mod write;
 
 pub use close_options::CloseOptions;
+pub use deadlines::Deadlines;
 pub use error::{Cause, WebSocketError};
 pub(crate) use link::Ending;
 pub use message_reader::MessageReader;
@@ -30,7 +34,9 @@ pub use message_writer::MessageWriter;
 pub use readable::Readable;
 pub(crate) use shared::Shared;
 pub(crate) use start::start;
+pub use stats::Stats;
 pub(crate) use stream::Opening;
 pub use stream::{Opened, WebSocketStream};
+pub(crate) use tuning::Tuning;
 pub use writable::Writable;
 pub(crate) use write::write_all;

@@ -6,10 +6,12 @@ use std::task::{Context, Poll, Waker};
 
 use tidegate_proto::websocket::{ApiMisuse, Chunk, Connection, Message};
 use tokio::sync::SetOnce;
+use tokio::time::Instant;
 
 use super::CloseOptions;
 use super::error::WebSocketError;
 use super::link::{Ending, Link};
+use super::stats::Stats;
 use super::waiting::Waiting;
 use crate::http::Io;
 
@@ -30,6 +32,8 @@ pub(crate) struct State {
     pub(crate) reader: Reader,
     /// Whether anything was written since the reader last came or the driver last flushed.
     has_written: bool,
+    /// Since when a write waits.
+    waiting_since: Option<Instant>,
     /// Whether the driver has been asked to flush, and has not done so yet.
     flush_is_due: bool,
     /// Which of the three handles are still held.
@@ -77,6 +81,7 @@ impl Shared {
             link: Link::new(io, connection),
             reader,
             has_written: false,
+            waiting_since: None,
             flush_is_due: false,
             held: [true; 3],
         };
@@ -106,6 +111,17 @@ impl Shared {
 
     pub(crate) fn register_driver(&self, waker: &Waker) {
         self.waiting.driver.register(waker);
+    }
+
+    /// Tells how the connection has ended, once that is known.
+    pub(crate) fn tell_ending(&self, state: &State) {
+        if let Some(ending) = &state.link.ending
+            && !self.ending.initialized()
+        {
+            // Only the driver sets it, so this cannot fail.
+            let _ = self.ending.set(ending.clone());
+            self.wake_halves();
+        }
     }
 
     /// Wakes everyone: the connection has ended, or a half of it.
@@ -189,36 +205,64 @@ impl Shared {
     /// Whether a message may be written now; waits below the high water mark.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
         let mut state = self.lock();
-        if state.link.connection.queued_bytes() < self.high_water_mark && state.link.write_refusal().is_none()
-        {
-            return Poll::Ready(Ok(()));
+        let mut result = self.has_room(&state.link);
+        match result {
+            // The common case, without a look at the waiting.
+            Some(result) if state.waiting_since.is_none() => return Poll::Ready(result),
+            Some(_) => {}
+            None => {
+                self.waiting.writer.register(cx.waker());
+                let _ = state.link.poll_flush(&mut self.io_context());
+                result = self.has_room(&state.link);
+            }
         }
-        self.waiting.writer.register(cx.waker());
-        let _ = state.link.poll_flush(&mut self.io_context());
-        let result = match state.link.write_refusal() {
-            Some(error) => Err(error),
-            None if state.link.connection.queued_bytes() < self.high_water_mark => Ok(()),
-            None => return Poll::Pending,
-        };
-        self.waiting.writer.take();
-        Poll::Ready(result)
+        match result {
+            Some(result) => {
+                self.waiting.writer.take();
+                if let Some(since) = state.waiting_since.take() {
+                    state.link.counted.write_waited += since.elapsed();
+                }
+                Poll::Ready(result)
+            }
+            None => {
+                if state.waiting_since.is_none() {
+                    state.waiting_since = Some(Instant::now());
+                    state.link.counted.write_waits += 1;
+                    // It keeps the deadline for a peer that takes nothing.
+                    self.wake_driver();
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Whether there is room below the high water mark, or never will be.
+    fn has_room(&self, link: &Link) -> Option<Result<(), WebSocketError>> {
+        match link.write_refusal() {
+            Some(error) => Some(Err(error)),
+            None => (link.connection.queued_bytes() < self.high_water_mark).then_some(Ok(())),
+        }
     }
 
     /// Queues a message and sends it, at once or with those that follow.
     pub(crate) fn send(&self, message: Message) -> Result<(), WebSocketError> {
-        self.queue(|connection| connection.send(message))
+        self.queue(|link| {
+            link.connection.send(message)?;
+            link.counted.messages_written += 1;
+            Ok(())
+        })
     }
 
     /// Has the connection queue something, and sends it, at once or with what follows.
     pub(crate) fn queue(
         &self,
-        step: impl FnOnce(&mut Connection) -> Result<(), ApiMisuse>,
+        step: impl FnOnce(&mut Link) -> Result<(), ApiMisuse>,
     ) -> Result<(), WebSocketError> {
         let mut state = self.lock();
         if let Some(error) = state.link.write_refusal() {
             return Err(error);
         }
-        step(&mut state.link.connection)?;
+        step(&mut state.link)?;
         self.after_send(&mut state);
         Ok(())
     }
@@ -254,6 +298,10 @@ impl Shared {
             Some(error) => Poll::Ready(Err(error)),
             None => Poll::Ready(Ok(())),
         }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.lock().link.stats()
     }
 
     /// Starts the closing handshake; nothing happens when one is under way.

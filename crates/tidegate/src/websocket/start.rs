@@ -9,6 +9,7 @@ use tokio::sync::SetOnce;
 use super::driver;
 use super::link::Ending;
 use super::shared::Shared;
+use super::tuning::Tuning;
 use crate::http::Io;
 
 /// Starts a connection, with its driver on the current tokio runtime. `ending` is set when it has ended.
@@ -16,11 +17,11 @@ pub(crate) fn start(
     io: Box<dyn Io>,
     connection: Connection,
     agreed: Agreed,
-    high_water_mark: usize,
+    tuning: Tuning,
     ending: Arc<SetOnce<Ending>>,
 ) -> Arc<Shared> {
     let names = (agreed.protocol, agreed.extensions);
-    let shared = Arc::new(Shared::new(io, connection, names, high_water_mark, ending));
-    driver::spawn(shared.clone());
+    let shared = Arc::new(Shared::new(io, connection, names, tuning.high_water_mark, ending));
+    driver::spawn(shared.clone(), tuning.deadlines);
     shared
 }

@@ -14,6 +14,7 @@ use super::error::{Cause, WebSocketError};
 use super::link::Ending;
 use super::readable::Readable;
 use super::shared::{Handle, Shared};
+use super::stats::Stats;
 use super::writable::Writable;
 
 /// A WebSocket whose messages are read and written with backpressure.
@@ -108,6 +109,15 @@ impl WebSocketStream {
             readable: Readable::new(shared.clone()),
             writable: Writable::new(shared),
         })
+    }
+
+    /// What the connection has done, and what waits in it; all zero before it is open.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        match self.opening.result.get() {
+            Some(Ok(shared)) => shared.stats(),
+            _ => Stats::default(),
+        }
     }
 
     /// Waits until the connection has ended, and tells with which code and reason the peer closed it.

@@ -62,7 +62,7 @@ impl Writable {
     ) -> Result<MessageWriter<'_>, WebSocketError> {
         self.ready().await?;
         let len = len.into();
-        self.shared.queue(|connection| connection.begin_message(kind, len))?;
+        self.shared.queue(|link| link.connection.begin_message(kind, len))?;
         Ok(MessageWriter::new(&self.shared))
     }
 
@@ -98,7 +98,7 @@ impl Writable {
     ///
     /// A payload that is too long, and as [`write`](Self::write).
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), WebSocketError> {
-        self.shared.queue(|connection| connection.ping(payload))
+        self.shared.queue(|link| link.connection.ping(payload))
     }
 
     /// Sends all that was accepted, then an empty Close, and waits for the peer's.

@@ -1,0 +1,17 @@
+//! What both ends set of a connection beside the protocol's own limits.
+
+use super::deadlines::Deadlines;
+
+/// How a connection waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tuning {
+    /// Bytes that may wait to be sent before a write waits.
+    pub(crate) high_water_mark: usize,
+    pub(crate) deadlines: Deadlines,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { high_water_mark: 64 * 1024, deadlines: Deadlines::default() }
+    }
+}

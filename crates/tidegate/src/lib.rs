@@ -42,6 +42,7 @@ pub use self::http::{
 pub use client::ClientBuilder;
 pub use server::{AcceptError, Accepted, Acceptor, OriginCheck, OriginPolicy, accept, serve};
 pub use websocket::{
-    Cause, CloseOptions, Deadlines, MessageReader, MessageWriter, Opened, Readable, Stats, WebSocketError,
-    WebSocketStream, Writable,
+    Cause, CloseEvent, CloseOptions, Deadlines, Events, Handlers, MessageReader, MessageWriter, Opened,
+    Readable, ReadyState, SendError, SocketEvent, Stats, WebSocket, WebSocketError, WebSocketStream,
+    Writable,
 };

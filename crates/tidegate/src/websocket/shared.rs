@@ -300,6 +300,17 @@ impl Shared {
         }
     }
 
+    /// Bytes that the transport has taken.
+    pub(crate) fn sent_bytes(&self) -> u64 {
+        self.lock().link.connection.sent_bytes()
+    }
+
+    /// Where the output ends, counted as [`sent_bytes`](Self::sent_bytes) is.
+    pub(crate) fn output_end(&self) -> u64 {
+        let connection = &self.lock().link.connection;
+        connection.sent_bytes() + connection.queued_bytes() as u64
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         self.lock().link.stats()
     }

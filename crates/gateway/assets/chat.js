@@ -35,9 +35,10 @@ class Chat {
   #countdown = byId("chat-countdown", HTMLElement);
   #online = byId("chat-online", HTMLElement);
   #own = new OwnMessages();
-  /** Keys of the shown messages, oldest first. @type {Set<string>} */
+  /** Keys of the shown messages and gaps, oldest first. @type {Set<string>} */
   #shown = new Set();
   #rejoining = false;
+  #gaps = 0;
   /** @type {ReconnectingSocket} */
   #socket;
 
@@ -83,6 +84,7 @@ class Chat {
       if (this.#rejoining) this.#giveBack();
       return;
     }
+    if (typeof value.missed === "number") return this.#addGap(value.missed);
     const { offset, name, text, at } = value;
     if (typeof offset !== "number" || typeof at !== "number") return;
     if (typeof name !== "string" || typeof text !== "string") return;
@@ -93,10 +95,22 @@ class Chat {
   #add(message) {
     const key = keyOf(message);
     if (this.#shown.has(key)) return; // repeated after a reconnection
-    this.#shown.add(key);
     const mine = this.#own.claims(message);
+    this.#append(key, render(message, mine, this.#list.lastElementChild), mine);
+  }
+
+  /** The server keeps so much and no more: a page that was too slow for it is told. @param {number} missed */
+  #addGap(missed) {
+    this.#gaps += 1;
+    const words = missed === 1 ? "1 message was missed" : `${missed} messages were missed`;
+    this.#append(`gap ${this.#gaps}`, create("li", "gap", words), false);
+  }
+
+  /** @param {string} key @param {HTMLElement} item @param {boolean} mine */
+  #append(key, item, mine) {
+    this.#shown.add(key);
     const atEnd = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 80;
-    this.#list.append(render(message, mine, this.#list.lastElementChild));
+    this.#list.append(item);
     this.#empty.hidden = true;
     if (this.#shown.size > SHOWN_LIMIT) {
       this.#list.firstElementChild?.remove();

@@ -2,10 +2,12 @@
 
 use tidegate::{CloseInfo, Message, Opened};
 
+use crate::process::MEMORY;
 use crate::server::Demo;
 
 #[tokio::test]
 async fn what_is_sent_comes_back() {
+    let _alone = MEMORY.lock().await;
     let demo = Demo::start().await;
     let (socket, Opened { mut readable, mut writable, extensions, .. }) = demo.open("/echo").await;
     assert_eq!(extensions, "permessage-deflate");

@@ -21,11 +21,13 @@ use super::stream::WebSocketStream;
 /// ```
 #[derive(Default)]
 pub struct Handlers {
-    open: Option<Box<dyn FnMut(&WebSocket) + Send>>,
-    message: Option<Box<dyn FnMut(&WebSocket, Message) + Send>>,
-    error: Option<Box<dyn FnMut(&WebSocket, WebSocketError) + Send>>,
-    close: Option<Box<dyn FnMut(&WebSocket, CloseEvent) + Send>>,
+    open: Handler<()>,
+    message: Handler<Message>,
+    error: Handler<WebSocketError>,
+    close: Handler<CloseEvent>,
 }
+
+type Handler<T> = Option<Box<dyn FnMut(&WebSocket, T) + Send>>;
 
 impl Handlers {
     /// No handlers.
@@ -36,8 +38,8 @@ impl Handlers {
 
     /// What to do when the connection is open.
     #[must_use]
-    pub fn on_open(mut self, handler: impl FnMut(&WebSocket) + Send + 'static) -> Self {
-        self.open = Some(Box::new(handler));
+    pub fn on_open(mut self, mut handler: impl FnMut(&WebSocket) + Send + 'static) -> Self {
+        self.open = Some(Box::new(move |socket, ()| handler(socket)));
         self
     }
 
@@ -64,10 +66,10 @@ impl Handlers {
 
     pub(super) fn handle(&mut self, socket: &WebSocket, event: SocketEvent) {
         match event {
-            SocketEvent::Open => call(&mut self.open, |handler| handler(socket)),
-            SocketEvent::Message(message) => call(&mut self.message, |handler| handler(socket, message)),
-            SocketEvent::Error(error) => call(&mut self.error, |handler| handler(socket, error)),
-            SocketEvent::Close(close) => call(&mut self.close, |handler| handler(socket, close)),
+            SocketEvent::Open => call(&mut self.open, socket, ()),
+            SocketEvent::Message(message) => call(&mut self.message, socket, message),
+            SocketEvent::Error(error) => call(&mut self.error, socket, error),
+            SocketEvent::Close(close) => call(&mut self.close, socket, close),
         }
     }
 }
@@ -96,8 +98,8 @@ impl WebSocket {
     }
 }
 
-fn call<H: ?Sized>(handler: &mut Option<Box<H>>, run: impl FnOnce(&mut H)) {
+fn call<T>(handler: &mut Handler<T>, socket: &WebSocket, event: T) {
     if let Some(handler) = handler {
-        run(handler);
+        handler(socket, event);
     }
 }

@@ -135,16 +135,20 @@ impl Assembler {
 
     /// The common case, without building anything: one uncompressed frame, all of it here.
     fn whole_message(&self, part: &Part<'_>) -> Result<Message, PeerMisbehaved> {
+        let kind = match part.header.opcode {
+            Opcode::Text => MessageKind::Text,
+            Opcode::Binary => MessageKind::Binary,
+            _ => return Err(PeerMisbehaved::ContinuedNothing),
+        };
         if part.header.payload_len > self.max_message_bytes {
             return Err(PeerMisbehaved::ExceededMessageLimit { limit: self.max_message_bytes });
         }
-        match part.header.opcode {
-            Opcode::Text => match simdutf8::basic::from_utf8(part.bytes) {
+        match kind {
+            MessageKind::Text => match simdutf8::basic::from_utf8(part.bytes) {
                 Ok(text) => Ok(Message::Text(text.to_owned())),
                 Err(_) => Err(PeerMisbehaved::SentInvalidUtf8),
             },
-            Opcode::Binary => Ok(Message::Binary(Bytes::copy_from_slice(part.bytes))),
-            _ => Err(PeerMisbehaved::ContinuedNothing),
+            MessageKind::Binary => Ok(Message::Binary(Bytes::copy_from_slice(part.bytes))),
         }
     }
 

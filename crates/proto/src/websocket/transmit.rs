@@ -22,9 +22,17 @@ pub struct Transmit {
 /// A drained gathering buffer above this size is given back, so that an idle connection holds next to nothing.
 const KEEP_CAPACITY: usize = 512;
 
+/// How much of what has left may stay in front of what waits, before that is moved there.
+const MAX_SENT_FRONT: usize = 4096;
+
 impl Transmit {
-    /// The buffer to append to; `appended` must follow.
+    /// Appends to the gathering buffer.
     pub(crate) fn gather(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        if self.gathered_start > MAX_SENT_FRONT && self.gathered_start > self.gathered.len() / 2 {
+            // A queue that is never empty would keep all that it has sent.
+            self.gathered.drain(..self.gathered_start);
+            self.gathered_start = 0;
+        }
         let before = self.gathered.len();
         append(&mut self.gathered);
         self.len += self.gathered.len() - before;
@@ -126,6 +134,18 @@ mod tests {
             }
             assert_eq!(seen, b"abLARGEMOREcd", "step {step}");
         }
+    }
+
+    #[test]
+    fn a_queue_that_is_never_empty_does_not_keep_what_it_has_sent() {
+        let mut transmit = Transmit::default();
+        transmit.gather(|out| out.resize(1000, 1));
+        for _ in 0..10_000 {
+            transmit.gather(|out| out.resize(out.len() + 1000, 1));
+            transmit.advance(1000);
+            assert_eq!(transmit.remaining(), 1000);
+        }
+        assert!(transmit.gathered.capacity() < 64 * 1024);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Driver {
         let cx = &mut shared.io_context();
         state.begin_flush();
         let _ = state.link.poll_flush(cx);
-        self.watch(state);
+        self.watch(shared, state);
         let is_open = matches!(state.link.connection.phase(), Phase::Open | Phase::Closing);
         let reader = &state.reader;
         match reader {
@@ -84,35 +84,36 @@ impl Driver {
             }),
             _ => state.link.connection.poll_timeout(Instant::now().into_std()).map(Instant::from_std),
         };
-        // The watchdog may have pinged.
+        // Looking ahead may have made a pong, and the watchdog a ping.
         let _ = state.link.poll_flush(cx);
         [self.watch_at, deadline].into_iter().flatten().min()
     }
 
-    /// Sees, once in an interval, whether the reader still comes. Nothing is watched while it waits anyway.
-    fn watch(&mut self, state: &mut State) {
+    /// Sees, once in an interval, whether the reader still comes. Nothing is watched while it waits undisturbed.
+    fn watch(&mut self, shared: &Shared, state: &mut State) {
         let now = Instant::now();
-        let reader = &mut state.reader;
-        if reader.is_watched && self.watch_at.is_none() {
+        if shared.is_watched() && self.watch_at.is_none() {
             self.watch_at = Some(now + WATCH_INTERVAL);
         }
         if self.watch_at.is_none_or(|at| now < at) {
             return;
         }
-        self.watch_at = None;
-        if std::mem::take(&mut reader.was_active) {
+        if std::mem::take(&mut state.reader.was_active) {
             self.watch_at = Some(now + WATCH_INTERVAL);
             return;
         }
-        reader.is_watched = false;
+        self.watch_at = None;
+        // Before the look at the reader: a call after that is told again.
+        shared.stop_watching();
         state.link.connection.park();
-        if reader.is_parked {
+        if shared.is_attentive(state) {
             return;
         }
-        reader.is_away = true;
+        state.reader.is_parked = false;
+        state.reader.is_away = true;
         if state.link.connection.phase() != Phase::Open {
             // It has had its time: unread messages must not hold up the closing handshake.
-            reader.is_gone = true;
+            state.reader.is_gone = true;
         }
     }
 
@@ -120,8 +121,7 @@ impl Driver {
     fn wind_up(&mut self, shared: &Shared, state: &mut State) {
         let cx = &mut shared.io_context();
         // A reader that is away while the connection closes is watched to the end.
-        if !state.reader.is_gone && !state.reader.is_parked {
-            state.reader.is_watched = true;
+        if !state.reader.is_gone && !shared.is_attentive(state) {
             self.watch_at.get_or_insert_with(|| Instant::now() + WATCH_INTERVAL);
         }
         if let Err(failure) = state.link.connection.handle_timeout(Instant::now().into_std()) {

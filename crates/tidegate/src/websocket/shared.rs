@@ -1,6 +1,7 @@
 //! What the halves of one WebSocketStream and its driver share.
 
 use std::future::poll_fn;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -47,8 +48,6 @@ pub(crate) struct Reader {
     pub(crate) is_parked: bool,
     /// Took a message since the driver last looked.
     pub(crate) was_active: bool,
-    /// The driver looks again before long, so it need not be woken.
-    pub(crate) is_watched: bool,
     /// Has not come for a while: the driver decodes ahead, so that pings and a Close are seen.
     pub(crate) is_away: bool,
     /// Never comes again: messages are dropped.
@@ -75,8 +74,8 @@ impl Shared {
         high_water_mark: usize,
         ending: Arc<SetOnce<Ending>>,
     ) -> Self {
-        let waiting = Arc::new(Waiting::default());
-        let reader = Reader { is_watched: true, was_active: true, ..Reader::default() };
+        let waiting = Arc::new(Waiting { is_watched: true.into(), ..Waiting::default() });
+        let reader = Reader { was_active: true, ..Reader::default() };
         let state = State {
             link: Link::new(io, connection),
             reader,
@@ -165,6 +164,7 @@ impl Shared {
         let mut state = self.lock();
         state.has_written = false;
         // Registered before the transport is asked: its wake-up comes from another thread at any time.
+        self.waiting.is_called.store(false, Ordering::Release);
         self.waiting.reader.register(cx.waker());
         state.reader.is_parked = true;
         let Poll::Ready(item) = poll(&mut state.link, &mut self.io_context()) else {
@@ -173,8 +173,10 @@ impl Shared {
         self.unpark(&mut state);
         if item.is_some() {
             state.reader.was_active = true;
-            if !std::mem::replace(&mut state.reader.is_watched, true) {
-                self.wake_driver();
+            self.watch();
+            // A pong may have been made on the way.
+            if state.link.connection.queued_bytes() > 0 {
+                self.flush_soon(&mut state);
             }
             return Poll::Ready(Ok(item));
         }
@@ -190,10 +192,30 @@ impl Shared {
         let mut state = self.lock();
         if state.reader.is_parked {
             self.unpark(&mut state);
-            if !std::mem::replace(&mut state.reader.is_watched, true) {
-                self.wake_driver();
-            }
+            self.watch();
         }
+    }
+
+    /// Has the driver look after the reader before long, unless it does so anyway.
+    fn watch(&self) {
+        if !self.waiting.is_watched.swap(true, Ordering::AcqRel) {
+            self.wake_driver();
+        }
+    }
+
+    /// Whether the driver is to look after the reader before long.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.waiting.is_watched.load(Ordering::Acquire)
+    }
+
+    /// Ends a watch: from now on the first call to the reader is told to the driver.
+    pub(crate) fn stop_watching(&self) {
+        self.waiting.is_watched.store(false, Ordering::Release);
+    }
+
+    /// Whether the reader waits and will come when it is called: it was not called in vain before.
+    pub(crate) fn is_attentive(&self, state: &State) -> bool {
+        state.reader.is_parked && !self.waiting.is_called.load(Ordering::Acquire)
     }
 
     fn unpark(&self, state: &mut State) {
@@ -281,7 +303,14 @@ impl Shared {
         let is_full = state.link.connection.queued_bytes() >= FLUSH_BYTES;
         if is_full || (is_first && !state.link.has_backlog()) {
             let _ = state.link.poll_flush(&mut self.io_context());
-        } else if !std::mem::replace(&mut state.flush_is_due, true) {
+        } else {
+            self.flush_soon(state);
+        }
+    }
+
+    /// Has the driver flush, at the latest when the task at hand yields.
+    fn flush_soon(&self, state: &mut State) {
+        if !std::mem::replace(&mut state.flush_is_due, true) {
             self.wake_driver();
         }
     }

@@ -9,6 +9,7 @@
 mod cell;
 mod chromium;
 mod flow;
+mod memory;
 mod node_ws;
 mod peer;
 mod program;

@@ -1,3 +1,32 @@
-//! The `tidegate` command.
+//! The `tidegate` command: talk WebSocket with backpressure from a terminal.
+//!
+//! ```text
+//! main → args → connect (input → socket → output), listen, demo → address, interrupt, log → exit
+//! ```
 
-fn main() {}
+mod address;
+mod args;
+mod connect;
+mod demo;
+mod exit;
+mod interrupt;
+mod listen;
+mod log;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return exit::usage(&error),
+    };
+    exit::end(match args.command {
+        Command::Connect(args) => connect::run(&args),
+        Command::Listen(args) => listen::run(&args),
+        Command::Demo(args) => demo::run(&args),
+    })
+}

@@ -1,0 +1,291 @@
+//! What the command line may hold.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use http::{HeaderName, HeaderValue};
+use tidegate::{CloseCode, CloseOptions, MAX_REASON_BYTES};
+
+use crate::address::ListenAddress;
+
+/// Talk WebSocket from a terminal or a script, with backpressure from end to end.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tidegate demo                               a page to look at, on http://127.0.0.1:8080
+  tidegate listen :9001                       an echo server
+  tidegate connect ws://127.0.0.1:9001        lines typed here are messages, messages are lines
+  tidegate connect wss://feed.example | jq .  a slow reader slows the server, and loses nothing
+
+Exit codes:
+  0  the connection ended cleanly, whatever its close code, or the server was told to end
+  1  the connection failed or ended uncleanly, or an address, a pipe or a file failed
+  2  the command line cannot work";
+
+/// The commands; each says what it does where its arguments are.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Connect(ConnectArgs),
+    Listen(ListenArgs),
+    Demo(DemoArgs),
+}
+
+/// Connect to a server: standard input becomes messages, messages become standard output.
+///
+/// Each line of input is sent as a text message, and each text message is printed as a line; binary messages are
+/// printed as they are. Input is read only as fast as the server takes it, and messages are taken only as fast as
+/// the output is read. At the end of input a Close is sent, and messages are printed until the server closes too.
+/// How the connection ended is told on standard error.
+#[derive(Debug, clap::Args)]
+#[command(after_help = CONNECT_EXAMPLES)]
+pub(crate) struct ConnectArgs {
+    /// The server: ws://…, wss://…, or http:// and https:// for the same
+    pub(crate) url: String,
+    /// Bytes instead of lines, both ways: chunks of input up to 64 KiB are binary messages
+    #[arg(short, long)]
+    pub(crate) binary: bool,
+    /// Stay connected when the input ends, until the server closes or Ctrl-C
+    #[arg(short, long)]
+    pub(crate) keep_open: bool,
+    /// The Close to send when the input ends
+    #[arg(long, value_name = "CODE[:REASON]", default_value = "1000", value_parser = parse_close)]
+    pub(crate) close: CloseOptions,
+    /// A subprotocol to offer; may be repeated, the preferred one first
+    #[arg(short, long = "protocol", value_name = "NAME")]
+    pub(crate) protocols: Vec<String>,
+    /// A header to add to the request, as 'Authorization: Bearer …'; may be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The origin to name, as browsers do: scheme and host, and a port that is not the usual one
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Option<HeaderValue>,
+    /// Trust the authorities in this PEM file instead of those of the system
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Accept every certificate: whoever is on the way can read and change everything
+    #[arg(long, conflicts_with = "ca")]
+    pub(crate) insecure: bool,
+    /// Show the client certificate in this PEM file to a server that asks for one
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The private key of the client certificate, a PEM file
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Do not offer compression
+    #[arg(long)]
+    pub(crate) no_compress: bool,
+    /// The longest message to take, and the longest line to send; K, M and G may follow
+    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = parse_bytes)]
+    pub(crate) max_message: u64,
+    /// How long opening may take, and how long the server's answer to a Close
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_seconds)]
+    pub(crate) timeout: Duration,
+    /// Tell on standard error when the connection is open, and what was agreed
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+const CONNECT_EXAMPLES: &str = "\
+Examples:
+  tidegate connect ws://127.0.0.1:9001
+  printf 'My name is John\\n' | tidegate connect -k ws://127.0.0.1:8080/hello
+  tidegate connect -k wss://feed.example/ticks --protocol ticks.v1 < /dev/null | slow-program
+  tidegate connect -b ws://127.0.0.1:9001 < photo.jpg > copy.jpg
+  tidegate connect wss://localhost:9443 --ca ca.pem -H 'Authorization: Bearer secret' --close 4000:done";
+
+/// Serve WebSockets: an echo, or a fire hose.
+///
+/// Prints one line on standard output, the URL of the address really used, and everything else on standard error.
+/// This is a tool for trying things out: it lets in pages of every origin, and asks nobody who they are.
+#[derive(Debug, clap::Args)]
+#[command(after_help = LISTEN_EXAMPLES)]
+pub(crate) struct ListenArgs {
+    /// HOST:PORT, or :PORT for this machine alone (0.0.0.0:PORT for every interface); port 0 takes a free one
+    #[arg(value_name = "ADDR")]
+    pub(crate) address: ListenAddress,
+    /// Send every message back (this is the default)
+    #[arg(long, conflicts_with = "firehose")]
+    pub(crate) echo: bool,
+    /// Send binary messages as fast as the peer takes them; random bytes, so nothing is compressed
+    #[arg(long)]
+    pub(crate) firehose: bool,
+    /// The length of each message of the fire hose; K and M may follow
+    #[arg(long, value_name = "BYTES", default_value = "16K", requires = "firehose", value_parser = parse_size)]
+    pub(crate) size: usize,
+    /// Serve wss with the certificate in this PEM file, its intermediates behind it
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// A subprotocol that is spoken here; may be repeated, and the first that a client offers is selected
+    #[arg(short, long = "protocol", value_name = "NAME")]
+    pub(crate) protocols: Vec<String>,
+    /// Decline compression
+    #[arg(long)]
+    pub(crate) no_compress: bool,
+    /// How hard to compress, 1 (fast) to 9 (small)
+    #[arg(long, value_name = "1-9", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub(crate) level: u8,
+    /// The longest message and frame to take; longer ones are answered with 1009; K, M and G may follow
+    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = parse_bytes)]
+    pub(crate) max_message: u64,
+    /// The most fragments that one message may have
+    #[arg(long, value_name = "COUNT", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_fragments: u32,
+    /// How many threads serve; as many as there are cores by default
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Tell on standard error how each connection ended
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+const LISTEN_EXAMPLES: &str = "\
+Examples:
+  tidegate listen :9001
+  tidegate listen 127.0.0.1:0 --firehose --size 64K
+  tidegate listen :9443 --tls-cert cert.pem --tls-key key.pem --protocol chat -v
+  tidegate listen :0 > url.txt &           for a script: the file holds the URL";
+
+/// Serve a page with everything at once: a chat, a greeting, the fire hose side by side.
+///
+/// Prints one line on standard output, the URL of the page.
+#[derive(Debug, clap::Args)]
+#[command(after_help = DEMO_EXAMPLES)]
+pub(crate) struct DemoArgs {
+    /// HOST:PORT, or :PORT for this machine alone; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: ListenAddress,
+}
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  tidegate demo
+  tidegate demo --listen :0
+  printf 'My name is John\\n' | tidegate connect -k ws://127.0.0.1:8080/hello";
+
+fn parse_close(text: &str) -> Result<CloseOptions, String> {
+    let (code, reason) = text.split_once(':').unwrap_or((text, ""));
+    let code: u16 = code.parse().map_err(|_| format!("{code:?} is not a close code"))?;
+    let code = CloseCode::from(code);
+    if !code.may_be_sent() {
+        return Err(format!("{code} may not be sent: use 1000-1003, 1007-1014 or 3000-4999"));
+    }
+    if reason.len() > MAX_REASON_BYTES {
+        return Err(format!("a reason of {} bytes: at most {MAX_REASON_BYTES} fit", reason.len()));
+    }
+    Ok(CloseOptions { close_code: Some(code), reason: reason.to_owned() })
+}
+
+fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("'Name: value' is needed")?;
+    let parsed = name.trim().parse().map_err(|_| format!("{name:?} is not a header name"))?;
+    let value = value.trim().parse().map_err(|_| format!("the value of {name} cannot be sent"))?;
+    Ok((parsed, value))
+}
+
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a number is needed, as 65536, 64K or 16M")?;
+    match number.checked_mul(1 << shift) {
+        Some(bytes) if bytes <= MAX_BYTES => Ok(bytes),
+        _ => Err("at most 4G".to_owned()),
+    }
+}
+
+fn parse_size(text: &str) -> Result<usize, String> {
+    let bytes = parse_bytes(text)?;
+    if bytes > MAX_SIZE {
+        return Err("at most 256M".to_owned());
+    }
+    usize::try_from(bytes).map_err(|error| error.to_string())
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed")?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() && duration <= MAX_TIMEOUT => Ok(duration),
+        _ => Err("more than 0 and at most 86400 seconds".to_owned()),
+    }
+}
+
+/// The largest limit: what a message may take is held in memory.
+const MAX_BYTES: u64 = 4 << 30;
+
+/// The longest message of the fire hose.
+const MAX_SIZE: u64 = 256 << 20;
+
+/// The longest timeout: a day.
+const MAX_TIMEOUT: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Args::command().get_subcommands() {
+            let help = command.get_after_help().unwrap().to_string();
+            assert!(help.contains(&format!("tidegate {}", command.get_name())), "{help}");
+        }
+    }
+
+    #[test]
+    fn a_close_is_a_code_with_or_without_a_reason() {
+        assert_eq!(parse_close("1000"), Ok(1000.into()));
+        assert_eq!(parse_close("4000:so: long"), Ok((4000, "so: long").into()));
+        for text in ["", ":bye", "1005", "999", "70000", "x"] {
+            assert!(parse_close(text).is_err(), "{text}");
+        }
+        assert!(parse_close(&format!("1000:{}", "x".repeat(124))).is_err());
+    }
+
+    #[test]
+    fn headers_are_split_at_the_first_colon() {
+        let (name, value) = parse_header("X-Time:  12:30 ").unwrap();
+        assert_eq!((name.as_str(), value.as_bytes()), ("x-time", &b"12:30"[..]));
+        for text in ["", "x", ": y", "a b: c", "a: b\nc"] {
+            assert!(parse_header(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_may_have_a_unit() {
+        assert_eq!(parse_bytes("65536"), Ok(65_536));
+        assert_eq!(parse_bytes("64K"), Ok(65_536));
+        assert_eq!(parse_bytes("4g"), Ok(4 << 30));
+        for text in ["", "K", "-1", "1.5M", "5G", "99999999999999999999", "1é"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+        assert!(parse_size("257M").is_err());
+    }
+
+    #[test]
+    fn seconds_may_be_fractions() {
+        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["", "0", "-1", "nan", "inf", "1e9", "x"] {
+            assert!(parse_seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The `tidegate` command as its users have it: real processes, pipes, signals and exit codes.
+//!
+//! `TIDEGATE_BIN` names the binary to test; without it, it is built first.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod address;
+mod backpressure;
+mod closing;
+mod connect;
+mod exit_codes;
+mod interrupt;
+mod peer;
+mod process;
+mod tls;

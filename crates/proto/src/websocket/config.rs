@@ -71,8 +71,9 @@ impl Config {
         self
     }
 
-    /// How long the closing handshake may take, and how long a connection lingers after it for the transport to
-    /// end; 10 s by default.
+    /// How long the closing handshake may take, and how long a failed connection lingers for its Close to arrive;
+    /// 10 s by default. A clean connection lingers 2 s at most. While what was written before still goes out, or
+    /// what came before is still read, the time is counted anew, up to six times.
     #[must_use]
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;

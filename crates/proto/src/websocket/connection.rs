@@ -13,7 +13,7 @@ mod receive;
 mod send;
 mod streaming;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Buf;
 
@@ -107,6 +107,9 @@ enum State {
     Failed,
     Ended,
 }
+
+/// How long the stream may stay open once both Close frames have gone.
+const MAX_LINGER: Duration = Duration::from_secs(2);
 
 impl Connection {
     /// A connection whose opening handshake is done.
@@ -222,9 +225,24 @@ impl Connection {
         match self.phase() {
             Phase::Open | Phase::Ended => None,
             Phase::Closing | Phase::Lingering => {
-                let timeout = self.config.close_timeout;
+                let timeout = self.close_timeout();
                 Some(*self.close_deadline.get_or_insert_with(|| now + timeout))
             }
+        }
+    }
+
+    /// Counts the time that closing may take anew, because it makes progress that only takes its time.
+    pub fn postpone_timeout(&mut self) {
+        self.close_deadline = None;
+    }
+
+    /// How long the step of closing at hand may take.
+    #[must_use]
+    pub fn close_timeout(&self) -> Duration {
+        match self.state {
+            // All is said. A server should end the stream, but a client need not wait for it (RFC 6455 §7.1.1).
+            State::Closed => self.config.close_timeout.min(MAX_LINGER),
+            _ => self.config.close_timeout,
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tidegate_proto::websocket::Phase;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::closing::Closing;
 use super::deadlines::{Deadlines, Watchdog};
 use super::shared::{Reader, Shared, State};
 
@@ -20,7 +21,13 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// Starts the driver of a connection on the current tokio runtime.
 pub(crate) fn spawn(shared: Arc<Shared>, deadlines: Deadlines) {
     let watch_at = Some(Instant::now() + WATCH_INTERVAL);
-    tokio::spawn(Driver { shared, watch_at, watchdog: Watchdog::new(deadlines), timer: None });
+    tokio::spawn(Driver {
+        shared,
+        watch_at,
+        watchdog: Watchdog::new(deadlines),
+        closing: Closing::default(),
+        timer: None,
+    });
 }
 
 struct Driver {
@@ -28,6 +35,7 @@ struct Driver {
     /// When to look whether the reader still comes.
     watch_at: Option<Instant>,
     watchdog: Watchdog,
+    closing: Closing,
     /// The one timer of the connection, there only while something is due.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -86,7 +94,7 @@ impl Driver {
         };
         // Looking ahead may have made a pong, and the watchdog a ping.
         let _ = state.link.poll_flush(cx);
-        [self.watch_at, deadline].into_iter().flatten().min()
+        [self.watch_at, self.closing.look_at(), deadline].into_iter().flatten().min()
     }
 
     /// Sees, once in an interval, whether the reader still comes. Nothing is watched while it waits undisturbed.
@@ -111,19 +119,12 @@ impl Driver {
         }
         state.reader.is_parked = false;
         state.reader.is_away = true;
-        if state.link.connection.phase() != Phase::Open {
-            // It has had its time: unread messages must not hold up the closing handshake.
-            state.reader.is_gone = true;
-        }
     }
 
     /// Brings a connection that is closing, or failed, to its end.
     fn wind_up(&mut self, shared: &Shared, state: &mut State) {
         let cx = &mut shared.io_context();
-        // A reader that is away while the connection closes is watched to the end.
-        if !state.reader.is_gone && !shared.is_attentive(state) {
-            self.watch_at.get_or_insert_with(|| Instant::now() + WATCH_INTERVAL);
-        }
+        self.closing.look(Instant::now(), state);
         if let Err(failure) = state.link.connection.handle_timeout(Instant::now().into_std()) {
             state.link.fail(failure);
         }

@@ -8,6 +8,7 @@
 //! ```
 
 mod close_options;
+mod closing;
 mod deadlines;
 mod driver;
 mod error;

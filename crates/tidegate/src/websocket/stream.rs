@@ -139,8 +139,8 @@ impl WebSocketStream {
     /// Closes the connection: what was written is sent first, then a Close with this code and reason. Does nothing
     /// when it is closing or closed already. While the connection is being opened, that is given up.
     ///
-    /// Messages that arrive before the peer's Close can still be read; a reader that does not come for a second
-    /// loses them.
+    /// Messages that arrive before the peer's Close can still be read; a reader that does not come for half of
+    /// [`Config::close_timeout`](crate::Config::close_timeout) loses them.
     ///
     /// # Errors
     ///

@@ -1,0 +1,57 @@
+//! How much time a connection gets that closes while something is still under way.
+
+use tidegate_proto::websocket::Phase;
+use tokio::time::Instant;
+
+use super::shared::State;
+
+/// What is known of a closing handshake under way.
+///
+/// What was accepted still goes out to a peer that reads slowly, and what came is still given to a reader that reads
+/// slowly: either is progress, for which the deadline waits. A reader that does not come at all holds nothing up: its
+/// messages are dropped after half the time.
+#[derive(Default)]
+pub(super) struct Closing {
+    next: Option<Look>,
+    postponed: u32,
+}
+
+/// When to look, and how far things were when that was decided.
+#[derive(Clone, Copy)]
+struct Look {
+    at: Instant,
+    sent: u64,
+    read: u64,
+}
+
+/// How often the deadline may be counted anew: a peer that talks for ever must not keep a connection for ever.
+const MAX_POSTPONED: u32 = 6;
+
+impl Closing {
+    /// Half of the closing handshake's time has passed, or it has just begun.
+    pub(super) fn look(&mut self, now: Instant, state: &mut State) {
+        let connection = &mut state.link.connection;
+        if connection.phase() != Phase::Closing {
+            self.next = None;
+            return;
+        }
+        let (sent, read) = (connection.sent_bytes(), state.link.counted.messages_read);
+        let next = Look { at: now + connection.close_timeout() / 2, sent, read };
+        let last = *self.next.get_or_insert(next);
+        if now < last.at {
+            return;
+        }
+        self.next = Some(next);
+        let has_moved = sent > last.sent || read > last.read;
+        if has_moved && self.postponed < MAX_POSTPONED {
+            self.postponed += 1;
+            connection.postpone_timeout();
+        }
+        // Nobody comes for what comes: it must not hold up the handshake.
+        state.reader.is_gone |= read == last.read && !state.reader.is_parked;
+    }
+
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.next.map(|next| next.at)
+    }
+}

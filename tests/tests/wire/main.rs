@@ -1,7 +1,14 @@
 //! How the library must behave, seen from the other end of the wire: scripted peers on real sockets.
 
+mod closing;
+mod counted;
+mod deflate;
+mod failing;
 mod known_bugs;
+mod laws;
+mod leaving;
 mod opening_client;
 mod opening_server;
 mod process;
 mod raw;
+mod tls;

@@ -223,7 +223,8 @@ async fn large_messages_come_back_byte_for_byte_with_and_without_compression() {
             if index % 5000 < 2500 { (state >> 56) as u8 } else { 7 }
         })
         .collect();
-    for config in [Config::default(), Config::default().deflate(None), Config::default().fragment_bytes(1000)] {
+    for config in [Config::default(), Config::default().deflate(None), Config::default().fragment_bytes(1000)]
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
         let url = format!("ws://{}/", listener.local_addr().expect("it is bound"));
         let acceptor = Acceptor::new().config(config.clone());

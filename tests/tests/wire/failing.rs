@@ -72,10 +72,18 @@ fn violations(masks: bool) -> Vec<(&'static str, Vec<u8>, u16)> {
         ("text that is not UTF-8", frame(TEXT, b"\xff"), 1007),
         ("text that ends within a character", frame(TEXT, b"\xc3"), 1007),
         ("a surrogate", frame(TEXT, b"\xed\xa0\x80"), 1007),
-        ("a character cut by a fragment and then wrong", [half(TEXT, b"\xc3"), frame(0x80, b"(")].concat(), 1007),
+        (
+            "a character cut by a fragment and then wrong",
+            [half(TEXT, b"\xc3"), frame(0x80, b"(")].concat(),
+            1007,
+        ),
         ("a reason that is not UTF-8", frame(0x88, b"\x03\xe8\xff"), 1007),
         ("a frame over the limit", long(BINARY, 127, &[0, 0, 0, 0, 1, 0, 0, 1]), 1009),
-        ("a frame over all memory", long(BINARY, 127, &[0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), 1009),
+        (
+            "a frame over all memory",
+            long(BINARY, 127, &[0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            1009,
+        ),
     ]
 }
 
@@ -166,7 +174,10 @@ async fn the_messages_before_a_violation_are_delivered_and_the_error_says_which_
             let error = soon(readable.read()).await.expect_err("the peer broke a rule");
             assert_eq!(error.close_code(), Some(1006.into()));
             let cause = error.cause();
-            assert!(matches!(cause, Cause::PeerMisbehaved(PeerMisbehaved::SentReservedOpcode(3))), "{cause:?}");
+            assert!(
+                matches!(cause, Cause::PeerMisbehaved(PeerMisbehaved::SentReservedOpcode(3))),
+                "{cause:?}"
+            );
         }
         assert!(soon(writable.write("more")).await.is_err());
         peer.receives_close(1002, "behind two messages").await;

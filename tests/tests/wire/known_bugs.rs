@@ -8,7 +8,37 @@ use tidegate::{Acceptor, Opened};
 use tidegate_proto::websocket::{Config, Connection, Event, Failure, PeerMisbehaved, Side};
 
 use crate::process::{MEBIBYTE, grown, is_alone, memory};
-use crate::raw::{BINARY, PING, PONG, frame, halves, open_pipe, soon};
+use crate::raw::{BINARY, PING, PONG, TEXT, frame, halves, open_pipe, soon};
+
+/// The driver flushes before it decodes ahead, not behind it: the pong waits for the next thing to happen.
+#[tokio::test(start_paused = true)]
+async fn a_ping_is_answered_while_nobody_reads() {
+    let (mut peer, socket) = open_pipe(Acceptor::new(), 4096).await;
+    let Opened { readable, writable, .. } = halves(&socket).await;
+    peer.sends_frame(TEXT, "unread").await;
+    peer.sends_frame(PING, "there?").await;
+    peer.receives(PONG, "there?").await;
+    drop((readable, writable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_are_answered_for_ever_while_nobody_reads() {
+    let (mut peer, socket) = open_pipe(Acceptor::new(), 4096).await;
+    let Opened { mut readable, writable, .. } = halves(&socket).await;
+    for index in 0..50_u8 {
+        peer.sends_frame(PING, [index]).await;
+        peer.receives(PONG, [index]).await;
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        if index % 10 == 0 {
+            // A reader that comes now and then, and waits for a while.
+            peer.sends_frame(TEXT, "now").await;
+            assert_eq!(soon(readable.read()).await.expect("it comes"), Some("now".into()));
+            let waiting = tokio::time::timeout(Duration::from_secs(5), readable.read()).await;
+            assert!(waiting.is_err(), "nothing more was sent");
+        }
+    }
+    drop(writable);
+}
 
 /// `Readable` as a `Stream` has no guard like the one of `read`: a `next()` that is dropped halfway leaves the
 /// reader marked as waiting, so that the driver never looks in its place.
@@ -51,6 +81,22 @@ async fn what_was_written_leaves_while_a_read_is_held_and_not_polled() {
     soon(writable.write(large.clone())).await.expect("it is open");
     peer.receives(BINARY, large).await;
     drop(read);
+}
+
+/// The same for a pong that is decoded on the way to a message: `read` returns the message and leaves the pong
+/// where it is, until the next call, or for up to a second.
+#[tokio::test(start_paused = true)]
+async fn a_ping_before_a_message_is_answered_when_the_message_is_read() {
+    let (mut peer, socket) = open_pipe(Acceptor::new(), 4096).await;
+    let Opened { mut readable, writable, .. } = halves(&socket).await;
+    let both = [peer.frame(PING, "first"), peer.frame(TEXT, "second")].concat();
+    peer.sends(both).await;
+    let began = tokio::time::Instant::now();
+    assert_eq!(soon(readable.read()).await.expect("it comes"), Some("second".into()));
+    peer.receives(PONG, "first").await;
+    // The clock is paused: it goes only when nobody has anything to do.
+    assert_eq!(began.elapsed(), Duration::ZERO, "the pong waited for a timer");
+    drop(writable);
 }
 
 /// `Transmit` gathers small messages in a buffer whose sent front goes only when all of it is sent; behind a reader

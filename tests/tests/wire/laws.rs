@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidegate::{Message, Opened, Writable};
-use tokio::io::AsyncWriteExt;
+use tidegate::{Acceptor, Message, Opened, WebSocketStream, Writable};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::process::{MEBIBYTE, grown, is_alone, memory};
-use crate::raw::{BINARY, BOTH, CLOSE, PING, PONG, Raw, Role, TEXT, halves, open, soon};
+use crate::raw::{BINARY, BOTH, CLOSE, PING, PONG, Raw, Role, TEXT, halves, open, open_pipe, soon};
 
 /// What the buffers of two sockets may hold, far beyond any default: with more than this accepted, nobody waits.
 const IN_FLIGHT: usize = 64 * MEBIBYTE;
@@ -212,7 +212,7 @@ fn a_flood_of_pings_from_a_peer_that_never_reads_costs_a_constant() {
 #[tokio::test]
 async fn a_stalled_reader_never_blocks_its_own_writer() {
     for role in BOTH {
-        let (mut peer, socket) = open(role).await;
+        let (peer, socket) = open(role).await;
         let Opened { readable, mut writable, .. } = halves(&socket).await;
         let unread = peer.frame(BINARY, vec![1; MEBIBYTE]);
         // More than any socket buffer takes: this sender waits for a reader that does not come.
@@ -239,7 +239,8 @@ async fn a_write_that_was_dropped_while_it_waited_was_not_accepted() {
         let (mut peer, socket) = open(role).await;
         let Opened { readable, mut writable, .. } = halves(&socket).await;
         let mut accepted = 0;
-        while let Ok(written) = tokio::time::timeout(STILL, writable.write(numbered(accepted, 50_000))).await {
+        while let Ok(written) = tokio::time::timeout(STILL, writable.write(numbered(accepted, 50_000))).await
+        {
             written.expect("it is open");
             accepted += 1;
         }
@@ -261,48 +262,77 @@ async fn a_write_that_was_dropped_while_it_waited_was_not_accepted() {
     }
 }
 
-/// Law 3, and what fastwebsockets and soketto got wrong: a `read` that loses a `select!` loses no message.
-#[tokio::test]
-async fn reads_dropped_at_any_point_lose_nothing() {
-    for role in BOTH {
-        let (mut peer, socket) = open(role).await;
-        let Opened { mut readable, writable, .. } = halves(&socket).await;
-        let mut random = 7_u32;
-        let mut next = move |below: u32| {
-            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (random >> 16) % below
-        };
-        let mut cuts = next;
-        let sending = tokio::spawn(async move {
-            let frames: Vec<u8> =
-                (0..10_000).flat_map(|number| peer.frame(BINARY, numbered(number, 8 + number as usize % 200))).collect();
-            let mut rest = &frames[..];
-            while !rest.is_empty() {
-                let (piece, later) = rest.split_at((1 + cuts(700) as usize).min(rest.len()));
-                peer.sends(piece).await;
-                rest = later;
-            }
-            peer
-        });
-        let (mut number, mut dropped) = (0, 0);
-        while number < 10_000 {
-            let patience = next(3);
-            let message = tokio::select! {
-                biased;
-                message = readable.read() => message.expect("it is open"),
-                () = yields(patience) => {
-                    dropped += 1;
-                    continue;
-                }
-            };
-            let expected: Message = numbered(number, 8 + number as usize % 200).into();
-            assert_eq!(message, Some(expected), "message {number}, {dropped} reads dropped");
-            number += 1;
+/// Law 3, and what fastwebsockets and soketto got wrong: a `read` that loses a `select!` loses no message. Gives how
+/// many reads were dropped.
+async fn reads_are_dropped<S>(mut peer: Raw<S>, socket: WebSocketStream) -> u32
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let length = |number: u64| 8 + number as usize % 200;
+    let Opened { mut readable, writable, .. } = halves(&socket).await;
+    let mut random = random();
+    let mut cuts = random.clone();
+    let sending = tokio::spawn(async move {
+        let frames = (0..10_000).flat_map(|number| peer.frame(BINARY, numbered(number, length(number))));
+        let frames: Vec<u8> = frames.collect();
+        let mut rest = &frames[..];
+        while !rest.is_empty() {
+            let cut = cuts.next().expect("endless") as usize % 120;
+            let (piece, later) = rest.split_at((1 + cut).min(rest.len()));
+            peer.sends(piece).await;
+            rest = later;
         }
-        assert!(dropped > 100, "{dropped} reads were dropped");
-        soon(sending).await.expect("it does not panic");
-        drop(writable);
+        peer
+    });
+    let (mut number, mut dropped) = (0, 0);
+    while number < 10_000 {
+        let patience = random.next().expect("endless") % 3;
+        let message = tokio::select! {
+            biased;
+            message = readable.read() => message.expect("it is open"),
+            () = yields(patience) => {
+                dropped += 1;
+                continue;
+            }
+        };
+        let expected: Message = numbered(number, length(number)).into();
+        assert_eq!(message, Some(expected), "message {number}, {dropped} reads dropped");
+        number += 1;
     }
+    soon(sending).await.expect("it does not panic");
+    drop(writable);
+    dropped
+}
+
+#[tokio::test]
+async fn reads_dropped_at_any_point_lose_nothing_over_tcp() {
+    for role in BOTH {
+        let (peer, socket) = open(role).await;
+        assert!(reads_are_dropped(peer, socket).await > 0);
+    }
+}
+
+#[tokio::test]
+async fn reads_dropped_at_any_point_lose_nothing_over_a_pipe() {
+    for bytes in [7, 300, 5000] {
+        let (peer, socket) = open_pipe(Acceptor::new(), bytes).await;
+        let dropped = reads_are_dropped(peer, socket).await;
+        assert!(dropped > 1000 || bytes > 300, "{dropped} reads were dropped");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_dropped_at_any_point_lose_nothing_on_many_threads() {
+    for role in BOTH {
+        let (peer, socket) = open(role).await;
+        reads_are_dropped(peer, socket).await;
+    }
+}
+
+/// The same numbers in every run.
+fn random() -> impl Iterator<Item = u32> + Clone + Send + 'static {
+    let step = |state: &u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+    std::iter::successors(Some(7_u32), step).map(|state| state >> 16)
 }
 
 async fn yields(times: u32) {

@@ -128,15 +128,12 @@ async fn a_large_payload_leaves_by_reference_together_with_its_header() {
     drop(readable);
 }
 
-/// Law 2: a few messages are pulled ahead, so that a ping and a Close behind them are seen.
 #[tokio::test]
-async fn a_ping_and_a_close_are_answered_while_nobody_reads_and_the_backlog_is_kept() {
+async fn a_close_is_answered_while_nobody_reads_and_the_backlog_is_kept() {
     for role in BOTH {
         let (mut peer, socket) = open(role).await;
         let Opened { mut readable, writable, .. } = halves(&socket).await;
         peer.sends_frame(TEXT, "1").await;
-        peer.sends_frame(PING, "there?").await;
-        peer.receives(PONG, "there?").await;
         peer.sends_frame(TEXT, "2").await;
         let close = peer.close_frame(1000, "bye");
         peer.sends(close).await;
@@ -150,22 +147,20 @@ async fn a_ping_and_a_close_are_answered_while_nobody_reads_and_the_backlog_is_k
     }
 }
 
+/// A reader that waits answers pings, for as long as it waits.
 #[tokio::test(start_paused = true)]
-async fn pings_are_answered_for_ever_while_nobody_reads() {
+async fn pings_are_answered_while_a_read_waits() {
     let (mut peer, socket) = open_pipe(Acceptor::new(), 4096).await;
     let Opened { mut readable, writable, .. } = halves(&socket).await;
+    let reader = tokio::spawn(async move { readable.read().await });
     for index in 0..50_u8 {
         peer.sends_frame(PING, [index]).await;
         peer.receives(PONG, [index]).await;
         tokio::time::sleep(std::time::Duration::from_secs(20)).await;
-        if index % 10 == 0 {
-            // A reader that comes now and then, and waits for a while.
-            peer.sends_frame(TEXT, "now").await;
-            assert_eq!(soon(readable.read()).await.expect("it comes"), Some("now".into()));
-            let waiting = tokio::time::timeout(std::time::Duration::from_secs(5), readable.read()).await;
-            assert!(waiting.is_err(), "nothing more was sent");
-        }
     }
+    peer.sends_frame(TEXT, "enough").await;
+    let message = soon(reader).await.expect("it does not panic").expect("it comes");
+    assert_eq!(message, Some("enough".into()));
     drop(writable);
 }
 

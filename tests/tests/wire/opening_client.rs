@@ -72,7 +72,8 @@ async fn any_status_but_101_is_a_refusal_and_redirects_are_not_followed() {
 #[tokio::test]
 async fn a_response_that_does_not_upgrade_fails() {
     use HandshakeError::{MissingAccept, RepeatedAccept, WrongAccept, WrongConnection, WrongUpgrade};
-    let drops = |name: HeaderName| move |response: &mut Response<()>| drop(response.headers_mut().remove(name));
+    let drops =
+        |name: HeaderName| move |response: &mut Response<()>| drop(response.headers_mut().remove(name));
     assert_eq!(judges("no upgrade", plain, drops(UPGRADE)).await, WrongUpgrade);
     assert_eq!(judges("h2c", plain, set(UPGRADE, "h2c")).await, WrongUpgrade);
     assert_eq!(judges("no connection", plain, drops(CONNECTION)).await, WrongConnection);
@@ -203,7 +204,9 @@ async fn a_signal_that_was_cancelled_before_connects_nowhere() {
     assert!(matches!(fails(&socket).await.cause(), Cause::Aborted));
     // Whoever comes first now is not that client.
     let mut other = Raw::client(
-        tokio::net::TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("it listens"),
+        tokio::net::TcpStream::connect(listener.local_addr().expect("it is bound"))
+            .await
+            .expect("it listens"),
     );
     other.sends("me").await;
     let (mut first, _) = listener.accept().await.expect("somebody has connected");

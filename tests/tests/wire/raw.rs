@@ -122,11 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     }
 
     #[track_caller]
-    pub(crate) fn receives(
-        &mut self,
-        first: u8,
-        payload: impl AsRef<[u8]>,
-    ) -> impl Future<Output = ()> {
+    pub(crate) fn receives(&mut self, first: u8, payload: impl AsRef<[u8]>) -> impl Future<Output = ()> {
         let expected = Frame { first, payload: payload.as_ref().to_vec() };
         let at = std::panic::Location::caller();
         async move {

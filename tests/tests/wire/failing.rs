@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tidegate::{Acceptor, Cause, Config, Opened, PeerMisbehaved, WebSocketStream};
+use tidegate_proto::websocket::{Connection, Event, Failure, Side};
 use tokio::io::AsyncWriteExt;
 
 use crate::raw::{BINARY, BOTH, Role, TEXT, frame, halves, open, open_pipe, open_with, soon};
@@ -31,53 +32,53 @@ async fn run(app: App, socket: WebSocketStream) {
 
 /// Frames that break RFC 6455, as a client masks them or as a server does not, and the close code of each.
 fn violations(masks: bool) -> Vec<(&'static str, Vec<u8>, u16)> {
-    let frame = |first: u8, payload: &[u8]| frame(first, payload, masks);
+    let right = |first: u8, payload: &[u8]| frame(first, payload, masks);
     // A header whose length is written out: `short` is the 7-bit length.
     let long = |first: u8, short: u8, length: &[u8]| {
         let mask_bit = if masks { 0x80 } else { 0 };
         [&[first, mask_bit | short], length, &[0; 4][..if masks { 4 } else { 0 }]].concat()
     };
-    let half = |first: u8, payload: &[u8]| [frame(first & 0x7f, payload), frame(0x00, b"")].concat();
+    let half = |first: u8, payload: &[u8]| [right(first & 0x7f, payload), right(0x00, b"")].concat();
     vec![
-        ("a frame masked the wrong way round", frame_masked(TEXT, b"x", !masks), 1002),
-        ("a ping masked the wrong way round", frame_masked(0x89, b"x", !masks), 1002),
-        ("a Close masked the wrong way round", frame_masked(0x88, b"\x03\xe8", !masks), 1002),
-        ("RSV1 without an agreement", frame(0xc1, b"x"), 1002),
-        ("RSV2", frame(0xa1, b"x"), 1002),
-        ("RSV3", frame(0x91, b"x"), 1002),
-        ("opcode 3", frame(0x83, b""), 1002),
-        ("opcode 7", frame(0x87, b""), 1002),
-        ("opcode 11", frame(0x8b, b""), 1002),
-        ("opcode 15", frame(0x8f, b""), 1002),
+        ("a frame masked the wrong way round", frame(TEXT, b"x", !masks), 1002),
+        ("a ping masked the wrong way round", frame(0x89, b"x", !masks), 1002),
+        ("a Close masked the wrong way round", frame(0x88, b"\x03\xe8", !masks), 1002),
+        ("RSV1 without an agreement", right(0xc1, b"x"), 1002),
+        ("RSV2", right(0xa1, b"x"), 1002),
+        ("RSV3", right(0x91, b"x"), 1002),
+        ("opcode 3", right(0x83, b""), 1002),
+        ("opcode 7", right(0x87, b""), 1002),
+        ("opcode 11", right(0x8b, b""), 1002),
+        ("opcode 15", right(0x8f, b""), 1002),
         ("125 in two bytes", long(BINARY, 126, &[0, 125]), 1002),
         ("0 in two bytes", long(BINARY, 126, &[0, 0]), 1002),
         ("65535 in eight bytes", long(BINARY, 127, &[0, 0, 0, 0, 0, 0, 0xff, 0xff]), 1002),
         ("the top bit of a length", long(BINARY, 127, &[0x80, 0, 0, 0, 0, 1, 0, 0]), 1002),
         ("all bits of a length", long(BINARY, 127, &[0xff; 8]), 1002),
-        ("a fragmented ping", frame(0x09, b"x"), 1002),
-        ("a fragmented Close", frame(0x08, b"\x03\xe8"), 1002),
-        ("a ping of 126 bytes", frame(0x89, &[0; 126]), 1002),
-        ("a Close of 126 bytes", frame(0x88, &[0x03; 126]), 1002),
-        ("a pong of 70,000 bytes", frame(0x8a, &[0; 70_000]), 1002),
-        ("a continuation of nothing", frame(0x80, b"x"), 1002),
-        ("a message within a message", [half(TEXT, b"a"), frame(TEXT, b"b")].concat(), 1002),
-        ("a Close of one byte", frame(0x88, b"\x03"), 1002),
-        ("close code 999", frame(0x88, &999_u16.to_be_bytes()), 1002),
-        ("close code 1004", frame(0x88, &1004_u16.to_be_bytes()), 1002),
-        ("close code 1005", frame(0x88, &1005_u16.to_be_bytes()), 1002),
-        ("close code 1006", frame(0x88, &1006_u16.to_be_bytes()), 1002),
-        ("close code 1015", frame(0x88, &1015_u16.to_be_bytes()), 1002),
-        ("close code 2999", frame(0x88, &2999_u16.to_be_bytes()), 1002),
-        ("close code 5000", frame(0x88, &5000_u16.to_be_bytes()), 1002),
-        ("text that is not UTF-8", frame(TEXT, b"\xff"), 1007),
-        ("text that ends within a character", frame(TEXT, b"\xc3"), 1007),
-        ("a surrogate", frame(TEXT, b"\xed\xa0\x80"), 1007),
+        ("a fragmented ping", right(0x09, b"x"), 1002),
+        ("a fragmented Close", right(0x08, b"\x03\xe8"), 1002),
+        ("a ping of 126 bytes", right(0x89, &[0; 126]), 1002),
+        ("a Close of 126 bytes", right(0x88, &[0x03; 126]), 1002),
+        ("a pong of 70,000 bytes", right(0x8a, &[0; 70_000]), 1002),
+        ("a continuation of nothing", right(0x80, b"x"), 1002),
+        ("a message within a message", [half(TEXT, b"a"), right(TEXT, b"b")].concat(), 1002),
+        ("a Close of one byte", right(0x88, b"\x03"), 1002),
+        ("close code 999", right(0x88, &999_u16.to_be_bytes()), 1002),
+        ("close code 1004", right(0x88, &1004_u16.to_be_bytes()), 1002),
+        ("close code 1005", right(0x88, &1005_u16.to_be_bytes()), 1002),
+        ("close code 1006", right(0x88, &1006_u16.to_be_bytes()), 1002),
+        ("close code 1015", right(0x88, &1015_u16.to_be_bytes()), 1002),
+        ("close code 2999", right(0x88, &2999_u16.to_be_bytes()), 1002),
+        ("close code 5000", right(0x88, &5000_u16.to_be_bytes()), 1002),
+        ("text that is not UTF-8", right(TEXT, b"\xff"), 1007),
+        ("text that ends within a character", right(TEXT, b"\xc3"), 1007),
+        ("a surrogate", right(TEXT, b"\xed\xa0\x80"), 1007),
         (
             "a character cut by a fragment and then wrong",
-            [half(TEXT, b"\xc3"), frame(0x80, b"(")].concat(),
+            [half(TEXT, b"\xc3"), right(0x80, b"(")].concat(),
             1007,
         ),
-        ("a reason that is not UTF-8", frame(0x88, b"\x03\xe8\xff"), 1007),
+        ("a reason that is not UTF-8", right(0x88, b"\x03\xe8\xff"), 1007),
         ("a frame over the limit", long(BINARY, 127, &[0, 0, 0, 0, 1, 0, 0, 1]), 1009),
         (
             "a frame over all memory",
@@ -85,10 +86,6 @@ fn violations(masks: bool) -> Vec<(&'static str, Vec<u8>, u16)> {
             1009,
         ),
     ]
-}
-
-fn frame_masked(first: u8, payload: &[u8], is_masked: bool) -> Vec<u8> {
-    frame(first, payload, is_masked)
 }
 
 fn peer_masks(role: Role) -> bool {
@@ -101,6 +98,10 @@ async fn a_violation_gets_its_close_and_then_the_end_whatever_the_application_do
     for role in BOTH {
         for (what, bytes, code) in violations(peer_masks(role)) {
             for app in APPS {
+                if code == 1009 && app == App::OnlyAwaitsTheEnd {
+                    // What is too long for a message is for the reader to say, who may take it in parts.
+                    continue;
+                }
                 // Who has dropped everything has sent a Close before, and a failure behind it sends no other.
                 let code_seen = if app == App::HasDroppedEverything { None } else { Some(code) };
                 let about = format!("{what}, {role:?} {app:?}");
@@ -257,4 +258,20 @@ async fn a_peer_that_does_not_end_the_stream_after_a_violation_is_left_in_time()
         }
     };
     soon(sending).await;
+}
+
+/// Two rules are broken at once, and which one is told must not depend on how the bytes were cut.
+#[test]
+fn a_long_continuation_of_nothing_is_1002_however_it_is_cut() {
+    let config = Config::default().max_message_bytes(100);
+    let wire = frame(0x80, &[0; 101], true);
+    for step in [wire.len(), 20] {
+        let mut server = Connection::new(Side::Server, config.clone(), None, [0; 32]);
+        let event = wire.chunks(step).find_map(|piece| {
+            server.handle_input(piece);
+            server.poll_event()
+        });
+        let expected: Result<Event, Failure> = Err(PeerMisbehaved::ContinuedNothing.into());
+        assert_eq!(event, Some(expected), "in pieces of {step}");
+    }
 }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::counted::{Counted, Writes};
 use crate::process::MEBIBYTE;
-use crate::raw::{BINARY, BOTH, CLOSE, PING, PONG, Raw, Role, TEXT, halves, open, open_pipe, soon};
+use crate::raw::{BINARY, BOTH, CLOSE, PING, PONG, Raw, Role, TEXT, halves, open, soon};
 
 /// What the socket was doing before the writes.
 #[derive(Clone, Copy, Debug)]
@@ -126,42 +126,6 @@ async fn a_large_payload_leaves_by_reference_together_with_its_header() {
     assert_eq!(header.1, 10, "two bytes and a length of eight");
     assert_eq!(body, (payload.as_ptr() as usize, payload.len()), "the payload itself, uncopied");
     drop(readable);
-}
-
-#[tokio::test]
-async fn a_close_is_answered_while_nobody_reads_and_the_backlog_is_kept() {
-    for role in BOTH {
-        let (mut peer, socket) = open(role).await;
-        let Opened { mut readable, writable, .. } = halves(&socket).await;
-        peer.sends_frame(TEXT, "1").await;
-        peer.sends_frame(TEXT, "2").await;
-        let close = peer.close_frame(1000, "bye");
-        peer.sends(close).await;
-        peer.receives(CLOSE, b"\x03\xe8bye").await;
-        drop(peer);
-        assert_eq!(soon(socket.closed()).await.expect("clean").close_code, 1000);
-        assert_eq!(soon(readable.read()).await.expect("kept"), Some("1".into()));
-        assert_eq!(soon(readable.read()).await.expect("kept"), Some("2".into()));
-        assert_eq!(soon(readable.read()).await.expect("a clean end"), None);
-        drop(writable);
-    }
-}
-
-/// A reader that waits answers pings, for as long as it waits.
-#[tokio::test(start_paused = true)]
-async fn pings_are_answered_while_a_read_waits() {
-    let (mut peer, socket) = open_pipe(Acceptor::new(), 4096).await;
-    let Opened { mut readable, writable, .. } = halves(&socket).await;
-    let reader = tokio::spawn(async move { readable.read().await });
-    for index in 0..50_u8 {
-        peer.sends_frame(PING, [index]).await;
-        peer.receives(PONG, [index]).await;
-        tokio::time::sleep(std::time::Duration::from_secs(20)).await;
-    }
-    peer.sends_frame(TEXT, "enough").await;
-    let message = soon(reader).await.expect("it does not panic").expect("it comes");
-    assert_eq!(message, Some("enough".into()));
-    drop(writable);
 }
 
 #[tokio::test]

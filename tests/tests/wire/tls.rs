@@ -1,7 +1,7 @@
 //! The same through TLS: records in between change nothing of the laws.
 
-use rcgen::{CertificateParams, KeyPair};
-use tidegate::{Acceptor, ClientTls, Config, Opened, ServerTls, WebSocketStream};
+use tidegate::{Acceptor, Config, Opened, WebSocketStream};
+use tidegate_tests::certificates::Certificates;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -15,19 +15,17 @@ struct Pair {
 
 /// Both ends are ours, since a scripted peer would have to speak TLS.
 async fn open() -> Pair {
-    let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
-    let pem = params.self_signed(&key).expect("a certificate").pem();
-    let tls = ServerTls::from_pem(pem.as_bytes(), key.serialize_pem().as_bytes()).expect("they fit");
+    let certificates = Certificates::shared();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
     let url = format!("wss://{}/", listener.local_addr().expect("it is bound"));
     let client = WebSocketStream::builder(url)
-        .tls(ClientTls::default().root_certificates_pem(pem.as_bytes()).expect("a root"))
+        .tls(certificates.client())
         .config(Config::default().deflate(None))
         .connect()
         .expect("the URL is right");
     let (stream, _) = soon(listener.accept()).await.expect("it connects");
-    let server = soon(Acceptor::new().tls(tls).accept(stream)).await.expect("the request is right");
+    let server =
+        soon(Acceptor::new().tls(certificates.server()).accept(stream)).await.expect("the request is right");
     Pair { server, client }
 }
 

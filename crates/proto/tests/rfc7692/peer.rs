@@ -134,7 +134,8 @@ fn frame(first: u8, payload: &[u8], is_masked: bool) -> Vec<u8> {
 fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
     while !bytes.is_empty() {
-        let (header, header_len) = FrameHeader::parse(bytes).unwrap().expect("whole frames go out");
+        let (header, header_len) =
+            FrameHeader::parse(bytes).ok().flatten().expect("whole and right frames go out");
         let end = header_len + header.payload_len as usize;
         let mut payload = bytes[header_len..end].to_vec();
         if let Some(key) = header.masking_key {

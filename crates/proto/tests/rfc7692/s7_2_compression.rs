@@ -295,7 +295,7 @@ fn both_ends_of_ours_understand_each_other_over_any_parameters() {
 }
 
 fn carry(from: &mut Endpoint, to: &mut Endpoint, payload: &[u8]) {
-    from.connection.send(payload.into()).unwrap();
+    from.connection.send(payload.into()).expect("it is open");
     from.connection.park();
     for (first, frame) in from.sends() {
         to.gets(first, frame);

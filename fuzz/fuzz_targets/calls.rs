@@ -64,6 +64,7 @@ impl End {
                 assert!(self.expected.is_empty(), "messages before a Close come before it");
                 true
             }
+            Some(Ok(other)) => panic!("nobody asked for {other:?}"),
             Some(Err(failure)) => {
                 assert!(!self.is_intact, "nobody broke a rule: {failure:?}");
                 true

@@ -1,4 +1,6 @@
 //! Helpers shared by the test binaries of this crate.
 
 pub mod certificates;
+#[expect(missing_docs, reason = "the verbs of a scripted peer speak for themselves")]
+pub mod raw;
 pub mod tools;

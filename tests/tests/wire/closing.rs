@@ -6,7 +6,7 @@ use tidegate::{Acceptor, ApiMisuse, Cause, CloseInfo, Config, Opened, WebSocketS
 use tokio::net::TcpStream;
 
 use crate::process::{is_alone, open_files};
-use crate::raw::{BINARY, BOTH, CLOSE, PING, Raw, Role, TEXT, halves, open, open_pipe, soon};
+use tidegate_tests::raw::{BINARY, BOTH, CLOSE, PING, Raw, Role, TEXT, halves, open, open_pipe, soon};
 
 fn info(code: u16, reason: &str) -> CloseInfo {
     CloseInfo { close_code: code.into(), reason: reason.to_owned() }
@@ -237,7 +237,7 @@ async fn many_ends(count: usize) {
 async fn open_quick(role: Role) -> (Raw<TcpStream>, WebSocketStream) {
     let config = || Config::default().close_timeout(Duration::from_millis(20));
     let acceptor = Acceptor::new().config(config());
-    crate::raw::open_with(role, acceptor, |builder| builder.config(config())).await
+    tidegate_tests::raw::open_with(role, acceptor, |builder| builder.config(config())).await
 }
 
 #[test]

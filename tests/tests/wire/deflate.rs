@@ -6,7 +6,7 @@ use tidegate_proto::websocket::handshake::Answer;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::process::{MEBIBYTE, grown, is_alone, memory};
-use crate::raw::{BINARY, BOTH, PING, PONG, Raw, Role, TEXT, halves, soon};
+use tidegate_tests::raw::{BINARY, BOTH, PING, PONG, Raw, Role, TEXT, halves, soon};
 
 const COMPRESSED_TEXT: u8 = 0xc1;
 const COMPRESSED_BINARY: u8 = 0xc2;

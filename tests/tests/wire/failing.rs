@@ -6,7 +6,7 @@ use tidegate::{Acceptor, Cause, Config, Opened, PeerMisbehaved, WebSocketStream}
 use tidegate_proto::websocket::{Connection, Event, Failure, Side};
 use tokio::io::AsyncWriteExt;
 
-use crate::raw::{BINARY, BOTH, Role, TEXT, frame, halves, open, open_pipe, open_with, soon};
+use tidegate_tests::raw::{BINARY, BOTH, Role, TEXT, frame, halves, open, open_pipe, open_with, soon};
 
 /// What the application does meanwhile. In three of these every Rust library we looked at loses the Close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt};
 use tidegate::{Acceptor, Opened};
 
-use crate::raw::{BINARY, BOTH, CLOSE, PING, PONG, TEXT, halves, open, open_pipe, soon};
+use tidegate_tests::raw::{BINARY, BOTH, CLOSE, PING, PONG, TEXT, halves, open, open_pipe, soon};
 
 #[tokio::test]
 async fn a_close_is_answered_while_nobody_reads_and_the_backlog_is_kept() {

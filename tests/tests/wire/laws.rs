@@ -9,7 +9,7 @@ use tidegate::{Acceptor, Message, Opened, WebSocketStream, Writable};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::process::{MEBIBYTE, grown, is_alone, memory};
-use crate::raw::{BINARY, BOTH, CLOSE, PING, PONG, Raw, Role, TEXT, halves, open, open_pipe, soon};
+use tidegate_tests::raw::{BINARY, BOTH, CLOSE, PING, PONG, Raw, Role, TEXT, halves, open, open_pipe, soon};
 
 /// What the buffers of two sockets may hold, far beyond any default: with more than this accepted, nobody waits.
 const IN_FLIGHT: usize = 64 * MEBIBYTE;
@@ -138,7 +138,7 @@ async fn a_reader_that_stops_stops_the_peer(role: Role) {
         tokio::spawn(async move {
             loop {
                 let number = sent.load(Ordering::Relaxed);
-                let frame = crate::raw::frame(BINARY, &numbered(number, LEN), masks);
+                let frame = tidegate_tests::raw::frame(BINARY, &numbered(number, LEN), masks);
                 if outgoing.write_all(&frame).await.is_err() {
                     return;
                 }

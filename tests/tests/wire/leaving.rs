@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::counted::{Counted, Writes};
 use crate::process::MEBIBYTE;
-use crate::raw::{BINARY, BOTH, CLOSE, PING, PONG, Raw, Role, TEXT, halves, open, soon};
+use tidegate_tests::raw::{BINARY, BOTH, CLOSE, PING, PONG, Raw, Role, TEXT, halves, open, soon};
 
 /// What the socket was doing before the writes.
 #[derive(Clone, Copy, Debug)]

@@ -11,5 +11,4 @@ mod memory;
 mod opening_client;
 mod opening_server;
 mod process;
-mod raw;
 mod tls;

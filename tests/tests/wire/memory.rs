@@ -5,7 +5,7 @@ use tidegate::{Acceptor, Opened};
 use tidegate_proto::websocket::{Config, Connection, Side};
 
 use crate::process::{MEBIBYTE, grown, is_alone, memory};
-use crate::raw::{BINARY, halves, open_pipe};
+use tidegate_tests::raw::{BINARY, halves, open_pipe};
 
 #[test]
 fn a_queue_that_is_never_empty_does_not_keep_what_it_has_sent() {

@@ -14,7 +14,7 @@ use tidegate::{
 use tidegate_proto::websocket::handshake::Answer;
 use tokio::net::TcpListener;
 
-use crate::raw::{CLOSE, Raw, TEXT, soon, without_deflate};
+use tidegate_tests::raw::{CLOSE, Raw, TEXT, soon, without_deflate};
 
 async fn dial(change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> (Raw, WebSocketStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidegate::{AcceptError, Acceptor, Opened, OriginPolicy};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::raw::{Raw, TEXT, request, soon};
+use tidegate_tests::raw::{Raw, TEXT, request, soon};
 
 /// A server that echoes.
 async fn echo(acceptor: Acceptor) -> SocketAddr {

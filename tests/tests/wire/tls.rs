@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::process::MEBIBYTE;
-use crate::raw::{halves, soon};
+use tidegate_tests::raw::{halves, soon};
 
 struct Pair {
     server: WebSocketStream,

@@ -181,10 +181,16 @@ impl Assembler {
         }
         message.fragments = message.fragments.saturating_add(1);
         // A frame that could not fit is refused before its payload comes. What a compressed one inflates to is
-        // counted later; here it is held to the same limit, since blocks that inflate to nothing cost time too.
+        // counted later; here it is held to what data that does not compress may grow to, since blocks that inflate
+        // to nothing cost time too.
         message.wire_bytes = message.wire_bytes.saturating_add(part.header.payload_len);
-        let room = Room { limit: max_bytes, fragments: message.fragments };
+        let limit = match message.is_compressed {
+            true => max_bytes.saturating_add(max_bytes / 8).saturating_add(DEFLATE_OVERHEAD),
+            false => max_bytes,
+        };
+        let room = Room { limit, fragments: message.fragments };
         room.check(0, message.wire_bytes)
+            .map_err(|_| PeerMisbehaved::ExceededMessageLimit { limit: max_bytes })
     }
 }
 
@@ -198,6 +204,9 @@ impl Unfinished {
         Chunk { kind, bytes, starts, ends }
     }
 }
+
+/// What deflate adds to a short message that does not compress, and then some.
+const DEFLATE_OVERHEAD: u64 = 64;
 
 /// How much a message may still grow.
 struct Room {

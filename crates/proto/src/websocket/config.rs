@@ -29,7 +29,7 @@ pub const FRAGMENT_OVERHEAD: u64 = 16;
 impl Default for Config {
     fn default() -> Self {
         Self {
-            max_frame_bytes: 16 << 20,
+            max_frame_bytes: 32 << 20,
             max_message_bytes: 16 << 20,
             max_fragments: 16_384,
             fragment_bytes: usize::MAX,
@@ -40,8 +40,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The longest frame payload to take, in bytes; 16 MiB by default. A longer one is answered with 1009 as soon
-    /// as its header has come.
+    /// The longest frame payload to take, in bytes as they come; 32 MiB by default, since what does not compress
+    /// grows when it is compressed. A longer one is answered with 1009 as soon as its header has come.
     #[must_use]
     pub fn max_frame_bytes(mut self, bytes: u64) -> Self {
         self.max_frame_bytes = bytes;

@@ -74,6 +74,8 @@ impl Driver {
         state.begin_flush();
         let _ = state.link.poll_flush(cx);
         self.watch(shared, state);
+        // It may find the reader gone, so before the reader's place is taken.
+        self.closing.look(Instant::now(), state);
         let is_open = matches!(state.link.connection.phase(), Phase::Open | Phase::Closing);
         let reader = &state.reader;
         match reader {
@@ -124,7 +126,6 @@ impl Driver {
     /// Brings a connection that is closing, or failed, to its end.
     fn wind_up(&mut self, shared: &Shared, state: &mut State) {
         let cx = &mut shared.io_context();
-        self.closing.look(Instant::now(), state);
         if let Err(failure) = state.link.connection.handle_timeout(Instant::now().into_std()) {
             state.link.fail(failure);
         }

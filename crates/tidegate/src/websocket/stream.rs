@@ -1,8 +1,8 @@
 //! `WebSocketStream`: opening, open, closed.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use http::Request;
 use tidegate_proto::websocket::{ApiMisuse, CloseCode, CloseInfo};
@@ -34,8 +34,11 @@ pub struct WebSocketStream {
 pub(crate) struct Opening {
     result: SetOnce<Result<Arc<Shared>, WebSocketError>>,
     is_given_out: AtomicBool,
-    /// Cancelled by `close` and by dropping the socket, while the connection is not open yet.
+    /// Cancelled by `close` and by dropping the socket, which matters while the connection is not open yet.
     abort: CancellationToken,
+    /// What `close` was called with.
+    close: OnceLock<CloseOptions>,
+    is_dropped: AtomicBool,
 }
 
 /// What an open connection consists of.
@@ -57,6 +60,8 @@ impl WebSocketStream {
             result: SetOnce::new(),
             is_given_out: AtomicBool::new(false),
             abort: CancellationToken::new(),
+            close: OnceLock::new(),
+            is_dropped: AtomicBool::new(false),
         });
         let socket = Self { url, request: None, opening: opening.clone(), ending: Arc::new(SetOnce::new()) };
         (socket, opening)
@@ -148,7 +153,9 @@ impl WebSocketStream {
     pub fn close(&self, options: impl Into<CloseOptions>) -> Result<(), ApiMisuse> {
         let options = options.into();
         options.validate()?;
-        // Before the look at the result: whoever opens the connection looks here after setting it.
+        // Before the look at the result: whoever opens the connection looks here after setting it. The first call
+        // counts.
+        let _ = self.opening.close.set(options.clone());
         self.opening.abort.cancel();
         match self.opening.result.get() {
             Some(Ok(shared)) => shared.close(&options),
@@ -166,7 +173,12 @@ impl Opening {
     pub(crate) fn succeed(&self, shared: Arc<Shared>) {
         // Set once, by the one task that opens the connection.
         let _ = self.result.set(Ok(shared.clone()));
-        if self.abort.is_cancelled() {
+        // It may have been given up just before it opened.
+        if let Some(options) = self.close.get() {
+            // Validated when it was given.
+            let _ = shared.close(options);
+        }
+        if self.is_dropped.load(Ordering::Acquire) {
             for handle in [Handle::Socket, Handle::Readable, Handle::Writable] {
                 shared.release(handle);
             }
@@ -182,6 +194,7 @@ impl Opening {
 
 impl Drop for WebSocketStream {
     fn drop(&mut self) {
+        self.opening.is_dropped.store(true, Ordering::Release);
         self.opening.abort.cancel();
         if let Some(Ok(shared)) = self.opening.result.get() {
             shared.release(Handle::Socket);

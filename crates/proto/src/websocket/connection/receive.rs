@@ -122,8 +122,8 @@ impl Connection {
     fn fail(&mut self, misbehaved: PeerMisbehaved) -> PeerMisbehaved {
         if matches!(self.state, State::Open) {
             let mut payload = misbehaved.close_code().get().to_be_bytes().to_vec();
-            // Every message of PeerMisbehaved is ASCII, so any cut is a whole character.
-            payload.extend(misbehaved.to_string().bytes().take(MAX_REASON_BYTES));
+            let reason = misbehaved.to_string();
+            payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(MAX_REASON_BYTES)]);
             self.send_close(&payload);
         }
         self.stop_receiving(State::Failed);

@@ -14,36 +14,36 @@ use tokio::net::{TcpListener, TcpStream};
 /// Only a test that hangs ever waits this long.
 const GUARD: Duration = Duration::from_secs(60);
 
-pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// First bytes of frames.
-pub(crate) const TEXT: u8 = 0x81;
-pub(crate) const BINARY: u8 = 0x82;
-pub(crate) const CLOSE: u8 = 0x88;
-pub(crate) const PING: u8 = 0x89;
-pub(crate) const PONG: u8 = 0x8a;
+pub const TEXT: u8 = 0x81;
+pub const BINARY: u8 = 0x82;
+pub const CLOSE: u8 = 0x88;
+pub const PING: u8 = 0x89;
+pub const PONG: u8 = 0x8a;
 
 /// Which end of the connection the library has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     Server,
     Client,
 }
 
-pub(crate) const BOTH: [Role; 2] = [Role::Server, Role::Client];
+pub const BOTH: [Role; 2] = [Role::Server, Role::Client];
 
 /// The other end of the library's.
-pub(crate) struct Raw<S = TcpStream> {
-    pub(crate) io: S,
+pub struct Raw<S = TcpStream> {
+    pub io: S,
     /// Whether this is the client, which masks.
-    pub(crate) masks: bool,
+    pub masks: bool,
 }
 
 /// One frame as it stood on the wire, its payload unmasked.
 #[derive(PartialEq, Eq)]
-pub(crate) struct Frame {
-    pub(crate) first: u8,
-    pub(crate) payload: Vec<u8>,
+pub struct Frame {
+    pub first: u8,
+    pub payload: Vec<u8>,
 }
 
 impl fmt::Debug for Frame {
@@ -55,7 +55,7 @@ impl fmt::Debug for Frame {
 
 /// Fails the test if `future` hangs.
 #[track_caller]
-pub(crate) fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
+pub fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let at = std::panic::Location::caller();
     async move {
         match tokio::time::timeout(GUARD, future).await {
@@ -66,36 +66,36 @@ pub(crate) fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
-    pub(crate) fn client(io: S) -> Self {
+    pub fn client(io: S) -> Self {
         Self { io, masks: true }
     }
 
-    pub(crate) fn server(io: S) -> Self {
+    pub fn server(io: S) -> Self {
         Self { io, masks: false }
     }
 
     /// Sends bytes as they are.
-    pub(crate) async fn sends(&mut self, bytes: impl AsRef<[u8]>) {
+    pub async fn sends(&mut self, bytes: impl AsRef<[u8]>) {
         soon(self.io.write_all(bytes.as_ref())).await.expect("the stream takes bytes");
         soon(self.io.flush()).await.expect("the stream takes bytes");
     }
 
-    pub(crate) async fn sends_frame(&mut self, first: u8, payload: impl AsRef<[u8]>) {
+    pub async fn sends_frame(&mut self, first: u8, payload: impl AsRef<[u8]>) {
         let frame = self.frame(first, payload);
         self.sends(frame).await;
     }
 
     /// A frame as this end sends it.
-    pub(crate) fn frame(&self, first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    pub fn frame(&self, first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
         frame(first, payload.as_ref(), self.masks)
     }
 
-    pub(crate) fn close_frame(&self, code: u16, reason: &str) -> Vec<u8> {
+    pub fn close_frame(&self, code: u16, reason: &str) -> Vec<u8> {
         self.frame(CLOSE, [&code.to_be_bytes()[..], reason.as_bytes()].concat())
     }
 
     /// The bytes up to a blank line.
-    pub(crate) async fn receives_head(&mut self) -> String {
+    pub async fn receives_head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(soon(self.io.read_u8()).await.expect("a whole head comes"));
@@ -104,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     }
 
     /// The next frame. It must be masked if and only if it comes from a client.
-    pub(crate) async fn receives_frame(&mut self) -> Frame {
+    pub async fn receives_frame(&mut self) -> Frame {
         let mut bytes = Vec::new();
         let header = loop {
             match FrameHeader::parse(&bytes).expect("frames of ours are right") {
@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     }
 
     #[track_caller]
-    pub(crate) fn receives(&mut self, first: u8, payload: impl AsRef<[u8]>) -> impl Future<Output = ()> {
+    pub fn receives(&mut self, first: u8, payload: impl AsRef<[u8]>) -> impl Future<Output = ()> {
         let expected = Frame { first, payload: payload.as_ref().to_vec() };
         let at = std::panic::Location::caller();
         async move {
@@ -132,14 +132,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     }
 
     /// A Close with this code comes, whatever its reason.
-    pub(crate) async fn receives_close(&mut self, code: u16, about: &str) {
+    pub async fn receives_close(&mut self, code: u16, about: &str) {
         let frame = self.receives_frame().await;
         let is_it = frame.first == CLOSE && frame.payload.starts_with(&code.to_be_bytes());
         assert!(is_it, "{about}: {frame:?} instead of a Close with {code}");
     }
 
     /// The stream ends in order: neither bytes nor a reset.
-    pub(crate) async fn sees_the_end(&mut self, about: &str) {
+    pub async fn sees_the_end(&mut self, about: &str) {
         let mut rest = [0; 64];
         match soon(self.io.read(&mut rest)).await {
             Ok(0) => {}
@@ -149,20 +149,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     }
 
     /// All that comes until the stream ends.
-    pub(crate) async fn receives_rest(&mut self) -> Vec<u8> {
+    pub async fn receives_rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         soon(self.io.read_to_end(&mut rest)).await.expect("the stream ends in order");
         rest
     }
 
     /// Opens the connection as a client, with further header lines; gives the server's head.
-    pub(crate) async fn asks(&mut self, lines: &str) -> String {
+    pub async fn asks(&mut self, lines: &str) -> String {
         self.sends(request(lines)).await;
         self.receives_head().await
     }
 
     /// Opens the connection as a server that accepts what is offered, after `change` to the response.
-    pub(crate) async fn answers(&mut self, answer: Answer, change: impl FnOnce(&mut Response<()>)) {
+    pub async fn answers(&mut self, answer: Answer, change: impl FnOnce(&mut Response<()>)) {
         let head = self.receives_head().await;
         let offer = receive(&parse_request(&head)).expect("requests of ours are right");
         let (mut response, _) = offer.accept(answer).expect("the answer fits");
@@ -177,19 +177,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
 }
 
 /// The request of a client, with further header lines, each ended by CR LF.
-pub(crate) fn request(lines: &str) -> String {
+pub fn request(lines: &str) -> String {
     format!(
         "GET /x HTTP/1.1\r\nHost: h.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{lines}\r\n"
     )
 }
 
-pub(crate) fn without_deflate() -> Answer {
+pub fn without_deflate() -> Answer {
     Answer { deflate: None, ..Answer::default() }
 }
 
 /// A connection over TCP, the library's end in `role`, without compression unless both ends have it.
-pub(crate) async fn open_with(
+pub async fn open_with(
     role: Role,
     acceptor: Acceptor,
     change: impl FnOnce(ClientBuilder) -> ClientBuilder,
@@ -216,12 +216,12 @@ pub(crate) async fn open_with(
     }
 }
 
-pub(crate) async fn open(role: Role) -> (Raw, WebSocketStream) {
+pub async fn open(role: Role) -> (Raw, WebSocketStream) {
     open_with(role, Acceptor::new(), |builder| builder).await
 }
 
 /// A server's connection over a pipe of `bytes`, which a paused clock can go with.
-pub(crate) async fn open_pipe(acceptor: Acceptor, bytes: usize) -> (Raw<DuplexStream>, WebSocketStream) {
+pub async fn open_pipe(acceptor: Acceptor, bytes: usize) -> (Raw<DuplexStream>, WebSocketStream) {
     let (near, far) = tokio::io::duplex(bytes);
     let mut peer = Raw::client(far);
     let (socket, head) = tokio::join!(acceptor.accept(near), peer.asks(""));
@@ -230,11 +230,11 @@ pub(crate) async fn open_pipe(acceptor: Acceptor, bytes: usize) -> (Raw<DuplexSt
 }
 
 /// The halves of an open socket.
-pub(crate) async fn halves(socket: &WebSocketStream) -> Opened {
+pub async fn halves(socket: &WebSocketStream) -> Opened {
     soon(socket.opened()).await.expect("it opens")
 }
 
-pub(crate) fn frame(first: u8, payload: &[u8], is_masked: bool) -> Vec<u8> {
+pub fn frame(first: u8, payload: &[u8], is_masked: bool) -> Vec<u8> {
     let mask_bit = if is_masked { 0x80 } else { 0 };
     let mut frame = vec![first];
     match payload.len() {

@@ -1,17 +1,22 @@
 //! Opening a WebSocketStream to a server.
 
+mod request;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
-use tidegate_proto::websocket::handshake::{ClientHandshake, ClientOptions};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use tidegate_proto::websocket::handshake::ClientOptions;
 use tidegate_proto::websocket::{Config, Connection, Side};
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
+use self::request::ClientRequest;
 use crate::http::tls::ClientTls;
-use crate::http::{self as transport, ConnectOptions, HeadLimits, InvalidUrl, Io, h1};
+use crate::http::{
+    self as transport, ConnectError, ConnectOptions, HeadLimits, Io, Proxy, RedirectError, h1, redirect,
+};
 use crate::websocket::{
     Cause, Deadlines, Ending, Opening, Shared, Tuning, WebSocketError, WebSocketStream, start, write_all,
 };
@@ -32,7 +37,7 @@ pub struct ClientBuilder {
     handshake: ClientOptions,
     config: Config,
     connect: ConnectOptions,
-    head_limits: HeadLimits,
+    max_redirects: u8,
     handshake_timeout: Duration,
     tuning: Tuning,
     signal: Option<CancellationToken>,
@@ -46,7 +51,7 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// A URL that is not absolute, has another scheme, or has a fragment.
+    /// A URL that is not absolute, has another scheme, or has a fragment; a proxy that the environment names wrongly.
     pub fn connect(url: impl Into<String>) -> Result<Self, WebSocketError> {
         Self::builder(url).connect()
     }
@@ -58,7 +63,7 @@ impl WebSocketStream {
             handshake: ClientOptions::default(),
             config: Config::default(),
             connect: ConnectOptions::default(),
-            head_limits: HeadLimits::default(),
+            max_redirects: 0,
             handshake_timeout: Duration::from_secs(30),
             tuning: Tuning::default(),
             signal: None,
@@ -104,21 +109,41 @@ impl ClientBuilder {
         self
     }
 
+    /// Which proxy to go through; what the environment variables say by default, see [`Proxy::from_env`].
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.connect.proxy = proxy;
+        self
+    }
+
+    /// How many redirects to follow; none by default, so that one fails the connection (WebSocketStream, rule 8).
+    ///
+    /// Statuses 301, 302, 303, 307 and 308 are followed, but never from `wss` to `ws`. A redirect to another origin
+    /// (scheme, host or port) is followed without the credentials of the URL, without the client certificate, and
+    /// without the headers `Authorization`, `Cookie`, `Host`, `Proxy-Authorization` and any whose value
+    /// [is marked as sensitive](HeaderValue::set_sensitive); they stay away from all that follow. Credentials within
+    /// a location are ignored. [`url`](WebSocketStream::url) stays the first one.
+    pub fn max_redirects(mut self, redirects: u8) -> Self {
+        self.max_redirects = redirects;
+        self
+    }
+
     /// How long each TCP connection attempt may take; 10 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect.connect_timeout = timeout;
         self
     }
 
-    /// How long all of it may take, name lookup, TCP, TLS and the opening handshake; 30 s by default.
+    /// How long all of it may take, with proxies and redirects: name lookups, TCP, TLS and the opening handshake;
+    /// 30 s by default.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
     }
 
-    /// How large the header section of the response may be; 16 KiB and 100 headers by default.
+    /// How large the header section of a response may be, of the server or a proxy; 16 KiB and 100 headers by
+    /// default.
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        self.head_limits = limits;
+        self.connect.head_limits = limits;
         self
     }
 
@@ -144,22 +169,24 @@ impl ClientBuilder {
 
     /// Starts to connect, in the background. Must be called on a tokio runtime.
     ///
+    /// User name and password of the URL go out as basic authentication, unless there is an `Authorization` header
+    /// already; [`url`](WebSocketStream::url) does not tell them.
+    ///
     /// # Errors
     ///
-    /// A URL, protocols or headers that cannot be asked for; nothing is sent then.
+    /// A URL, a proxy, protocols or headers that cannot be asked for; nothing is sent then.
     pub fn connect(self) -> Result<WebSocketStream, WebSocketError> {
-        let url = transport::parse_url(&self.url).map_err(WebSocketError::without_code)?;
-        let mut nonce = [0; 16];
-        random(&mut nonce).map_err(WebSocketError::without_code)?;
-        // Any URL with a host is a URI too, unless it is beyond the length of one.
-        let target = url
-            .as_str()
-            .parse()
-            .map_err(|_| WebSocketError::without_code(InvalidUrl::LongTarget(url.as_str().len())))?;
-        let (handshake, request) = ClientHandshake::new(&target, self.handshake.clone(), nonce)
-            .map_err(WebSocketError::without_code)?;
+        let mut url = transport::parse_url(&self.url).map_err(WebSocketError::without_code)?;
+        let mut options = self.handshake.clone();
+        let authorization = transport::take_credentials(&mut url).map_err(WebSocketError::without_code)?;
+        if let Some(authorization) = authorization {
+            options.headers.entry(AUTHORIZATION).or_insert(authorization);
+        }
+        let proxy = self.connect.proxy.server(&url).map_err(ConnectError::from);
+        proxy.map_err(WebSocketError::without_code)?;
         let (socket, opening) = WebSocketStream::opening(url.to_string());
-        let attempt = Attempt { builder: self, url, handshake, request };
+        let request = ClientRequest::new(url, options).map_err(WebSocketError::without_code)?;
+        let attempt = Attempt { builder: self, request };
         tokio::spawn(attempt.run(opening, socket.ending()));
         Ok(socket)
     }
@@ -167,9 +194,7 @@ impl ClientBuilder {
 
 struct Attempt {
     builder: ClientBuilder,
-    url: Url,
-    handshake: ClientHandshake,
-    request: Request<()>,
+    request: ClientRequest,
 }
 
 impl Attempt {
@@ -191,9 +216,9 @@ impl Attempt {
     }
 
     async fn open(self, ending: Arc<SetOnce<Ending>>) -> Result<Arc<Shared>, Cause> {
-        let Self { builder, url, handshake, request } = self;
-        let mut io = transport::connect(&url, &builder.connect).await?;
-        let (agreed, rest) = exchange(&mut io, handshake, &request, &builder.head_limits).await?;
+        let Self { mut builder, mut request } = self;
+        let (io, response, rest) = follow(&mut request, &mut builder).await?;
+        let agreed = request.handshake.finish(&response)?;
         let mut seed = [0; 32];
         random(&mut seed)?;
         let mut connection = Connection::new(Side::Client, builder.config, agreed.deflate, seed);
@@ -203,15 +228,36 @@ impl Attempt {
     }
 }
 
-async fn exchange(
-    io: &mut Box<dyn Io>,
-    handshake: ClientHandshake,
-    request: &Request<()>,
-    limits: &HeadLimits,
-) -> Result<(tidegate_proto::websocket::handshake::Agreed, Vec<u8>), Cause> {
-    write_all(io, &h1::encode_request(request)).await.map_err(|error| Cause::Lost(Some(error)))?;
-    let (response, rest) = h1::read_response(io, limits).await?;
-    Ok((handshake.finish(&response)?, rest))
+/// What a server has answered: the stream, its response, and the bytes that came behind.
+type Answer = (Box<dyn Io>, Response<()>, Vec<u8>);
+
+/// Asks until the answer is no redirect that is to be followed. `request` and `builder` are then what was asked last.
+async fn follow(request: &mut ClientRequest, builder: &mut ClientBuilder) -> Result<Answer, Cause> {
+    let mut redirects = 0;
+    loop {
+        let answer = ask(request, &builder.connect).await?;
+        if builder.max_redirects == 0 {
+            return Ok(answer);
+        }
+        let Some(location) = redirect::location(&request.url, &answer.1)? else { return Ok(answer) };
+        if redirects == builder.max_redirects {
+            return Err(RedirectError::TooMany(redirects).into());
+        }
+        redirects += 1;
+        if !redirect::is_same_origin(&request.url, &location) {
+            redirect::strip(&mut request.options.headers);
+            builder.connect.tls = builder.connect.tls.without_client_certificate();
+        }
+        *request = ClientRequest::new(location, request.options.clone())?;
+    }
+}
+
+async fn ask(request: &ClientRequest, options: &ConnectOptions) -> Result<Answer, Cause> {
+    let mut io = transport::connect(&request.url, options).await?;
+    let bytes = h1::encode_request(&request.request);
+    write_all(&mut io, &bytes).await.map_err(|error| Cause::Lost(Some(error)))?;
+    let (response, rest) = h1::read_response(&mut io, &options.head_limits).await?;
+    Ok((io, response, rest))
 }
 
 fn random(bytes: &mut [u8]) -> Result<(), Cause> {

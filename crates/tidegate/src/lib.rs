@@ -36,8 +36,8 @@ pub use tidegate_proto::websocket::{
 pub use tokio_util::sync::CancellationToken;
 
 pub use self::http::{
-    ClientTls, ConnectError, HeadError, HeadLimits, InvalidTls, InvalidUrl, MalformedHead, ServerTls,
-    TcpError, TlsError, tune,
+    ClientTls, ConnectError, HeadError, HeadLimits, InvalidProxy, InvalidTls, InvalidUrl, MalformedHead,
+    Proxy, ProxyError, ProxyFailure, RedirectError, ServerTls, SocksReply, TcpError, TlsError, tune,
 };
 pub use client::ClientBuilder;
 pub use server::{AcceptError, Accepted, Acceptor, OriginCheck, OriginPolicy, accept, serve};

@@ -1,25 +1,26 @@
 //! A byte stream to a peer: from a URL or a socket to the heads of an opening handshake.
 
+pub(crate) mod credentials;
 pub(crate) mod h1;
+pub(crate) mod io;
+pub(crate) mod proxy;
+pub(crate) mod redirect;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod url;
 
 pub use h1::{HeadError, HeadLimits, MalformedHead};
+pub(crate) use io::Io;
+pub use proxy::{InvalidProxy, Proxy, ProxyError, ProxyFailure, SocksReply};
+pub use redirect::RedirectError;
 pub use tcp::{TcpError, tune};
 pub use tls::{ClientTls, InvalidTls, ServerTls, TlsError};
 pub use url::InvalidUrl;
-pub(crate) use url::parse_url;
+pub(crate) use url::{parse_url, take_credentials};
 
 use std::time::Duration;
 
 use ::url::Url;
-use tokio::io::{AsyncRead, AsyncWrite};
-
-/// A byte stream both ways, whatever it runs over.
-pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 
 /// Why no byte stream to a server came about.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,12 @@ pub enum ConnectError {
     /// TCP connected, but TLS failed.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
+    /// No way through the proxy.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The setting of the proxy cannot be understood: the caller's doing, or the environment's.
+    #[error(transparent)]
+    InvalidProxy(#[from] InvalidProxy),
 }
 
 /// How to reach a server.
@@ -41,15 +48,24 @@ pub(crate) struct ConnectOptions {
     pub(crate) connect_timeout: Duration,
     /// How to trust the server of a `wss` URL.
     pub(crate) tls: tls::ClientTls,
+    /// Which proxy to go through.
+    pub(crate) proxy: Proxy,
+    /// How large a head may be, of a server as of a proxy.
+    pub(crate) head_limits: HeadLimits,
 }
 
 impl Default for ConnectOptions {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(10), tls: tls::ClientTls::default() }
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            tls: tls::ClientTls::default(),
+            proxy: Proxy::default(),
+            head_limits: HeadLimits::default(),
+        }
     }
 }
 
-/// Connects to the server of `url`, through TLS where the URL says so.
+/// Connects to the server of `url`, through a proxy where there is one, and TLS where the URL says so.
 ///
 /// The stream writes vectored. Nothing bounds the whole: give it a deadline.
 ///
@@ -57,10 +73,21 @@ impl Default for ConnectOptions {
 ///
 /// Dropping the future closes the socket.
 pub(crate) async fn connect(url: &Url, options: &ConnectOptions) -> Result<Box<dyn Io>, ConnectError> {
-    let host = url::host(url);
-    let stream = tcp::connect(host, url::port(url), options.connect_timeout).await?;
+    let (host, port, timeout) = (url::host(url), url::port(url), options.connect_timeout);
+    match options.proxy.server(url)? {
+        None => secure(url, options, tcp::connect(host, port, timeout).await?).await,
+        Some(proxy) => {
+            let limits = &options.head_limits;
+            let stream = proxy::connect(&proxy, (host, port), timeout, &options.tls, limits).await?;
+            secure(url, options, stream).await
+        }
+    }
+}
+
+/// Adds TLS where the URL says so.
+async fn secure(url: &Url, options: &ConnectOptions, stream: impl Io) -> Result<Box<dyn Io>, ConnectError> {
     if url::is_secure(url) {
-        Ok(Box::new(options.tls.connect(host, stream).await?))
+        Ok(Box::new(options.tls.connect(url::host(url), stream).await?))
     } else {
         Ok(Box::new(stream))
     }

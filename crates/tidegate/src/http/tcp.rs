@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiResolver, Name};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
@@ -68,13 +69,21 @@ pub enum TcpError {
 ///
 /// Dropping the future closes every attempt. A lookup that has begun ends on its own thread.
 pub(crate) async fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, TcpError> {
+    connect_by(Resolver(GaiResolver::new()), host, port, timeout).await
+}
+
+async fn connect_by<R>(resolver: R, host: &str, port: u16, timeout: Duration) -> Result<TcpStream, TcpError>
+where
+    HttpConnector<R>: Service<Uri, Response = TokioIo<TcpStream>>,
+    <HttpConnector<R> as Service<Uri>>::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
     let uri = Uri::builder()
         .scheme("http")
         .authority(format!("{host}:{port}"))
         .path_and_query("/")
         .build()
         .map_err(|_| TcpError::InvalidHost { host: host.to_owned() })?;
-    let mut connector = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+    let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.set_connect_timeout(Some(timeout));
     // This connector is always ready; the call is the contract of a tower service.
     let connected = match poll_fn(|cx| connector.poll_ready(cx)).await {
@@ -152,63 +161,4 @@ fn explain(host: &str, port: u16, error: impl Into<Box<dyn StdError + Send + Syn
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    const SOON: Duration = Duration::from_secs(10);
-
-    async fn connect_to(bind: &str, host: &str) -> TcpStream {
-        let listener = TcpListener::bind(bind).await.unwrap();
-        let stream = connect(host, listener.local_addr().unwrap().port(), SOON).await.unwrap();
-        listener.accept().await.unwrap();
-        stream
-    }
-
-    #[tokio::test]
-    async fn names_and_addresses_connect_and_are_tuned() {
-        let stream = connect_to("127.0.0.1:0", "127.0.0.1").await;
-        assert!(stream.nodelay().unwrap());
-        #[cfg(target_os = "linux")]
-        assert_eq!(socket2::SockRef::from(&stream).tcp_notsent_lowat().unwrap(), 128 * 1024);
-        // The IPv6 address of localhost refuses, so that the IPv4 address is tried.
-        connect_to("127.0.0.1:0", "localhost").await;
-        if TcpListener::bind("[::1]:0").await.is_ok() {
-            connect_to("[::1]:0", "[::1]").await;
-        }
-    }
-
-    #[tokio::test]
-    async fn failures_are_told_apart() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let refused = connect("127.0.0.1", port, SOON).await.unwrap_err();
-        assert!(matches!(refused, TcpError::Refused { .. }), "{refused:?}");
-        let unknown = connect("no-such-host.invalid", 80, SOON).await.unwrap_err();
-        assert!(matches!(unknown, TcpError::Lookup { .. }), "{unknown:?}");
-        assert_eq!(unknown.to_string(), "cannot look up no-such-host.invalid");
-        let invalid = connect("a b", 80, SOON).await.unwrap_err();
-        assert!(matches!(invalid, TcpError::InvalidHost { .. }), "{invalid:?}");
-    }
-
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn an_address_that_never_answers_times_out() {
-        // A full backlog on Linux drops further SYNs, so that these connections hang.
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listener = socket.listen(1).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let mut held = Vec::new();
-        let error = loop {
-            match connect("127.0.0.1", port, Duration::from_millis(50)).await {
-                Ok(stream) => held.push(stream),
-                Err(error) => break error,
-            }
-            assert!(held.len() < 100, "the backlog never filled");
-        };
-        assert!(matches!(error, TcpError::TimedOut { .. }), "{error:?}");
-    }
-}
+mod tests;

@@ -1,7 +1,9 @@
 //! Which URLs name a WebSocket, and what of them goes into a connection and a request.
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use url::Url;
+
+use super::credentials::Credentials;
 
 /// A URL that does not name a WebSocket server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +21,9 @@ pub enum InvalidUrl {
     /// Path and query are too long for the first line of a request.
     #[error("URL path and query of {0} bytes do not fit a request")]
     LongTarget(usize),
+    /// The user name has a colon, which basic authentication cannot carry (RFC 7617 §2).
+    #[error("URL has a user name with a colon")]
+    UserName,
 }
 
 /// Reads the URL of a WebSocket as the WebSocketStream constructor does.
@@ -46,6 +51,19 @@ pub(crate) fn parse_url(input: &str) -> Result<Url, InvalidUrl> {
     }
     request_target(&url)?;
     Ok(url)
+}
+
+/// Takes user name and password out of a URL: the value of an `Authorization` header (RFC 7617).
+///
+/// # Errors
+///
+/// [`InvalidUrl::UserName`] for a user name with a colon.
+pub(crate) fn take_credentials(url: &mut Url) -> Result<Option<HeaderValue>, InvalidUrl> {
+    let credentials = Credentials::of(url);
+    // Neither fails for a URL with a host.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    credentials.map(|credentials| credentials.basic().map_err(|_| InvalidUrl::UserName)).transpose()
 }
 
 /// Whether the connection goes through TLS.

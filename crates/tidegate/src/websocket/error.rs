@@ -8,7 +8,7 @@ use std::time::Duration;
 use tidegate_proto::websocket::handshake::{HandshakeError, InvalidRequest};
 use tidegate_proto::websocket::{ApiMisuse, CloseCode, CloseInfo, Failure, PeerMisbehaved};
 
-use crate::http::{ConnectError, HeadError, InvalidUrl};
+use crate::http::{ConnectError, HeadError, InvalidUrl, RedirectError};
 
 /// What `opened`, `closed`, `read` and `write` fail with: a close code, a reason, and the [`Cause`].
 ///
@@ -46,6 +46,9 @@ pub enum Cause {
     /// The server did not agree to the opening handshake, or answered it wrongly.
     #[error("the opening handshake failed: {0}")]
     Handshake(#[from] HandshakeError),
+    /// The server redirected, redirects are to be followed, and this one cannot be.
+    #[error("the opening handshake failed: {0}")]
+    Redirect(#[from] RedirectError),
     /// The opening handshake took longer than its timeout.
     #[error("the opening handshake took longer than {0:?}")]
     HandshakeTimedOut(Duration),

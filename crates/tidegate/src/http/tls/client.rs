@@ -106,6 +106,15 @@ impl ClientTls {
         self.trusting(Trust::Anything)
     }
 
+    /// The same trust, but nothing to show: for whoever the certificate was not given for.
+    pub(crate) fn without_client_certificate(&self) -> Self {
+        match (&self.identity, &self.trust) {
+            (None, _) => self.clone(),
+            (Some(_), Trust::Platform) => Self::default(),
+            (Some(_), trust) => Self { trust: trust.clone(), identity: None, config: Arc::default() },
+        }
+    }
+
     /// Makes the TLS handshake with `host`, a name or an address as a URL has it.
     ///
     /// # Cancellation

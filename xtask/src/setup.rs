@@ -28,6 +28,8 @@ const SYSTEM: &[(&[&str], &[&str])] = &[
     (&["chromium", "--version"], &["chromium"]),
     (&["which", "certutil"], &["libnss3-tools"]),
     (&["openssl", "version"], &["openssl"]),
+    (&["which", "tinyproxy"], &["tinyproxy-bin"]),
+    (&["which", "microsocks"], &["microsocks"]),
     (&["python3", "-c", "import ensurepip, venv; print('there')"], &["python3", "python3-venv"]),
     (&["node", "--version"], &["nodejs"]),
     (&["npm", "--version"], &["npm"]),

@@ -37,7 +37,7 @@ pub(crate) fn location<B>(url: &Url, response: &Response<B>) -> Result<Option<Ur
     let (Some(location), None) = (locations.next(), locations.next()) else {
         return Err(RedirectError::NoLocation(status));
     };
-    // What is not UTF-8 is not ours to guess; the URL parser escapes the rest.
+    // The URL parser escapes what is not ASCII; what is not UTF-8 either is not ours to guess.
     let location = String::from_utf8_lossy(location.as_bytes());
     let invalid = RedirectError::InvalidLocation;
     let mut next = url.join(&location).map_err(|error| invalid(InvalidUrl::Syntax(error)))?;

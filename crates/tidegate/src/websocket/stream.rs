@@ -90,7 +90,8 @@ impl WebSocketStream {
         self.ending.clone()
     }
 
-    /// The URL: of a client, after http and https were rewritten to ws and wss; of a server, the request target.
+    /// The URL: of a client, after http and https were rewritten to ws and wss, without credentials, and before any
+    /// redirect; of a server, the request target.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url

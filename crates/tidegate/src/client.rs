@@ -1,5 +1,6 @@
 //! Opening a WebSocketStream to a server.
 
+mod over;
 mod request;
 
 use std::sync::Arc;

@@ -42,7 +42,7 @@ pub(super) fn tokens(tokens: &str) -> HeaderValue {
 
 /// Whether only the handshake itself may set this header: another one beside it would change what it says, or
 /// announce a body that a handshake does not have.
-fn is_reserved(name: &HeaderName) -> bool {
+pub(super) fn is_reserved(name: &HeaderName) -> bool {
     [UPGRADE, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING].contains(name)
         || name.as_str().starts_with("sec-websocket-")
 }

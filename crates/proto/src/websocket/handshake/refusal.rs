@@ -1,7 +1,7 @@
 //! What a server answers when it does not open the connection (RFC 6455 §4.2.2, §4.4).
 
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_VERSION, UPGRADE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::websocket::InvalidExtensions;
 
@@ -74,19 +74,36 @@ pub enum Refusal {
         status: StatusCode,
         /// Its body.
         reason: String,
+        /// Its further headers.
+        headers: Box<HeaderMap>,
     },
 }
 
 impl Refusal {
-    /// A policy's own refusal, as 401 or 503. Further headers can be added to [`into_response`].
+    /// A policy's own refusal, as 401 or 503.
     ///
     /// A status under 300 would tell the client that the connection is open, and 304 has no body: these become
     /// 500.
-    ///
-    /// [`into_response`]: Self::into_response
     #[must_use]
     pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self::Policy { status, reason: reason.into() }
+        Self::Policy { status, reason: reason.into(), headers: Box::default() }
+    }
+
+    /// Adds a header to the response, as `WWW-Authenticate` or a `Content-Type` other than plain text.
+    ///
+    /// Those of the handshake and of the body's framing stay as they are. A refusal that is not a policy's own
+    /// becomes one, of the same status and text.
+    #[must_use]
+    pub fn header(self, name: HeaderName, value: HeaderValue) -> Self {
+        let (status, reason, mut headers) = match self {
+            Self::Policy { status, reason, headers } => (status, reason, headers),
+            other => (other.status(), other.to_string(), Box::default()),
+        };
+        if !super::header::is_reserved(&name) {
+            // Beyond the 32,768 entries of the type, one more is not missed.
+            let _ = headers.try_append(name, value);
+        }
+        Self::Policy { status, reason, headers }
     }
 
     /// The refusal of an origin, with 403 (RFC 6455 §4.2.2).
@@ -117,11 +134,15 @@ impl Refusal {
         let content_length = HeaderValue::from(body.len());
         let mut response = Response::new(body);
         *response.status_mut() = self.status();
+        let is_upgrade_required = matches!(self, Self::NotAnUpgrade | Self::WrongVersion);
+        if let Self::Policy { headers, .. } = self {
+            *response.headers_mut() = *headers;
+        }
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(CONTENT_LENGTH, content_length);
         headers.insert(SEC_WEBSOCKET_VERSION, super::header::VERSION);
-        if matches!(self, Self::NotAnUpgrade | Self::WrongVersion) {
+        if is_upgrade_required {
             // RFC 9110 §15.5.22: a 426 names the protocol to upgrade to. HTTP/2 forbids both headers.
             headers.insert(UPGRADE, super::header::WEBSOCKET);
             headers.insert(CONNECTION, super::header::UPGRADE_TOKEN);

@@ -77,10 +77,11 @@ pub async fn demo(listener: TcpListener) -> io::Result<()> {
 async fn serve(stream: TcpStream, routes: Arc<Routes>, slot: Arc<OwnedSemaphorePermit>) {
     // Without these options the connection still works.
     let _ = tidegate::tune(&stream);
-    let service = service_fn(|request| {
-        let response = routes.answer(request, &slot);
-        async { Ok::<_, std::convert::Infallible>(response) }
-    });
+    let (routes, slot) = (&routes, &slot);
+    let service =
+        service_fn(
+            |request| async move { Ok::<_, std::convert::Infallible>(routes.answer(request, slot).await) },
+        );
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)

@@ -55,12 +55,12 @@ impl Default for Routes {
 
 impl Routes {
     /// The response to a request. Where it opens a WebSocket, a task of its own goes on with that, and holds `slot`.
-    pub(crate) fn answer(&self, request: Request<Incoming>, slot: &Slot) -> Answer {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, slot: &Slot) -> Answer {
         let answer = match request.uri().path() {
-            "/chat" => self.open_chat(request, slot),
-            "/hello" => open(request, &self.hello_acceptor, slot, hello::greet),
-            "/echo" => open(request, &self.echo_acceptor, slot, echo::echo),
-            "/firehose" => self.open_firehose(request, slot),
+            "/chat" => self.open_chat(request, slot).await,
+            "/hello" => open(request, &self.hello_acceptor, slot, hello::greet).await,
+            "/echo" => open(request, &self.echo_acceptor, slot, echo::echo).await,
+            "/firehose" => self.open_firehose(request, slot).await,
             "/firehose/pushed" => Ok(read_only(&request, |request| self.pushed(request))),
             _ => Ok(read_only(&request, file)),
         };
@@ -72,14 +72,14 @@ impl Routes {
         response
     }
 
-    fn open_chat(&self, request: Request<Incoming>, slot: &Slot) -> Result<Answer, Refusal> {
+    async fn open_chat(&self, request: Request<Incoming>, slot: &Slot) -> Result<Answer, Refusal> {
         let chat = self.chat.clone();
-        open(request, &self.chat_acceptor, slot, |socket| chat::take_part(socket, chat))
+        open(request, &self.chat_acceptor, slot, |socket| chat::take_part(socket, chat)).await
     }
 
-    fn open_firehose(&self, request: Request<Incoming>, slot: &Slot) -> Result<Answer, Refusal> {
+    async fn open_firehose(&self, request: Request<Incoming>, slot: &Slot) -> Result<Answer, Refusal> {
         let query = request.uri().query().unwrap_or_default().to_owned();
-        let (response, opening) = judge(request, &self.firehose_acceptor, slot)?;
+        let (response, opening) = judge(request, &self.firehose_acceptor, slot).await?;
         let order = firehose::Order::parse(&query)
             .map_err(|reason| Refusal::new(StatusCode::BAD_REQUEST, reason.to_string()))?;
         // Before the response is sent, so that whoever sees the socket open can ask how much was pushed.
@@ -105,7 +105,7 @@ impl Routes {
 }
 
 /// Opens a WebSocket, and runs `handler` for it in a task of its own.
-fn open<F>(
+async fn open<F>(
     request: Request<Incoming>,
     acceptor: &Acceptor,
     slot: &Slot,
@@ -114,7 +114,7 @@ fn open<F>(
 where
     F: Future<Output = ()> + Send,
 {
-    let (response, opening) = judge(request, acceptor, slot)?;
+    let (response, opening) = judge(request, acceptor, slot).await?;
     opening.start(handler);
     Ok(response)
 }
@@ -126,13 +126,13 @@ struct Opening {
     slot: Slot,
 }
 
-fn judge(
+async fn judge(
     mut request: Request<Incoming>,
     acceptor: &Acceptor,
     slot: &Slot,
 ) -> Result<(Answer, Opening), Refusal> {
     let pending = hyper::upgrade::on(&mut request);
-    let (response, accepted) = acceptor.answer(request)?;
+    let (response, accepted) = acceptor.answer(request).await?;
     Ok((response.map(|()| Full::default()), Opening { pending, accepted, slot: slot.clone() }))
 }
 
@@ -147,7 +147,7 @@ impl Opening {
             let Ok(upgraded) = pending.await else { return };
             // The bare stream: nothing of the HTTP server stays between the socket and the wire.
             let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
-            handler(accepted.start(parts.io.into_inner(), &parts.read_buf)).await;
+            handler(accepted.start(parts.io.into_inner(), parts.read_buf)).await;
             drop(slot);
         });
     }

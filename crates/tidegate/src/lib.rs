@@ -16,8 +16,19 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A server gets the same type: from [`serve`] on a listener, from [`accept`] on any byte stream, or from an HTTP
-//! server of one's own by [`Acceptor::answer`].
+//! A server gets the same type, from whatever it is built on:
+//!
+//! | a server on | uses | feature |
+//! |---|---|---|
+//! | a listener | [`serve`], [`Acceptor::serve`], [`Acceptor::serve_until`] | |
+//! | any byte stream | [`accept`], [`Acceptor::accept`] | |
+//! | hyper | `Acceptor::upgrade` | `hyper` |
+//! | tower | `Acceptor::layer`, `Acceptor::into_service` | `tower` |
+//! | axum | `axum::Upgrade` | `axum` |
+//! | any other HTTP | [`Acceptor::answer`] | |
+//!
+//! One [`Acceptor`] holds the policy for all of them: who may come in, and how many. [`Connections`] counts what is
+//! open, and closes it in order when the server goes away.
 //!
 //! ```text
 //! bytes in → decoder → assembler → readable.read() → the application → writable.write() → encoder → bytes out
@@ -40,7 +51,16 @@ pub use self::http::{
     Proxy, ProxyError, ProxyFailure, RedirectError, ServerTls, SocksReply, TcpError, TlsError, tune,
 };
 pub use client::ClientBuilder;
-pub use server::{AcceptError, Accepted, Acceptor, OriginCheck, OriginPolicy, accept, serve};
+#[cfg(feature = "axum")]
+pub use server::axum;
+pub use server::{
+    AcceptError, Accepted, Acceptor, Admission, Connections, Drained, OriginCheck, OriginPolicy, PeerAddress,
+    accept, serve,
+};
+#[cfg(feature = "tower")]
+pub use server::{Refuse, WebSocketLayer, WebSocketService};
+#[cfg(feature = "hyper")]
+pub use server::{UpgradeError, Upgrading};
 pub use websocket::{
     Cause, CloseEvent, CloseOptions, Deadlines, Events, Handlers, MessageReader, MessageWriter, Opened,
     Readable, ReadyState, SendError, SocketEvent, Stats, WebSocket, WebSocketError, WebSocketStream,

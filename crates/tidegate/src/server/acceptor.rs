@@ -1,15 +1,21 @@
 //! The server's end of the opening handshake, with its policy.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use bytes::{Buf, Bytes};
+use futures_core::future::BoxFuture;
+use http::{Request, Response, StatusCode};
 use tidegate_proto::websocket::handshake::{Agreed, Answer, Offer, Refusal, receive};
 use tidegate_proto::websocket::{Config, Connection, Side};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
+use super::connections::{Connections, Limits, Slot};
+use super::lease::Lease;
 use super::origin::OriginPolicy;
+use super::policy::{Admission, PeerAddress, Policy};
 use super::refuse::{refuse, response_to};
 use crate::http::tls::{ServerTls, TlsError};
 use crate::http::{HeadError, HeadLimits, Io, h1};
@@ -24,17 +30,17 @@ pub struct Acceptor {
 #[derive(Clone)]
 pub(super) struct Settings {
     config: Config,
-    protocols: Vec<String>,
     origins: OriginPolicy,
-    authorize: Option<Arc<Authorize>>,
+    policy: Policy,
     tls: Option<ServerTls>,
     head_limits: HeadLimits,
     handshake_timeout: Duration,
     tuning: Tuning,
-    pub(super) max_connections: usize,
+    limits: Limits,
+    pub(super) connections: Connections,
+    pub(super) max_handshakes: usize,
+    pub(super) drain_timeout: Duration,
 }
-
-type Authorize = dyn Fn(&Request<()>, &Offer) -> Result<(), Refusal> + Send + Sync;
 
 /// Why a client was not accepted. Where there was anybody to tell, the client has been told.
 #[derive(Debug, thiserror::Error)]
@@ -61,14 +67,16 @@ impl Default for Acceptor {
     fn default() -> Self {
         let settings = Settings {
             config: Config::default(),
-            protocols: Vec::new(),
             origins: OriginPolicy::default(),
-            authorize: None,
+            policy: Policy::default(),
             tls: None,
             head_limits: HeadLimits::default(),
             handshake_timeout: Duration::from_secs(10),
             tuning: Tuning::default(),
-            max_connections: 16 * 1024,
+            limits: Limits { total: 16 * 1024, per_ip: 4096 },
+            connections: Connections::default(),
+            max_handshakes: 1024,
+            drain_timeout: Duration::from_secs(10),
         };
         Self { settings: Arc::new(settings) }
     }
@@ -95,7 +103,7 @@ impl Acceptor {
     /// The subprotocols that are spoken here. The first that the client offers of these is selected.
     #[must_use]
     pub fn protocols(self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.with(|settings| settings.protocols = protocols.into_iter().map(Into::into).collect())
+        self.with(|settings| settings.policy.protocols = protocols.into_iter().map(Into::into).collect())
     }
 
     /// Which pages may connect; those of the same origin by default. Others get 403.
@@ -104,13 +112,55 @@ impl Acceptor {
         self.with(|settings| settings.origins = origins)
     }
 
-    /// A last word on each request, after the origin was judged: a [`Refusal`] is sent as it is.
+    /// Selects the protocol of each connection among those that the client offers, in place of
+    /// [`protocols`](Self::protocols); one that was not offered makes the answer a 500.
+    #[must_use]
+    pub fn select_protocol(
+        self,
+        select: impl Fn(&Request<()>, &Offer) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|settings| settings.policy.select_protocol = Some(Arc::new(select)))
+    }
+
+    /// A word on each request, after the origin was judged: a [`Refusal`] is sent as it is.
     #[must_use]
     pub fn authorize(
         self,
         authorize: impl Fn(&Request<()>, &Offer) -> Result<(), Refusal> + Send + Sync + 'static,
     ) -> Self {
-        self.with(|settings| settings.authorize = Some(Arc::new(authorize)))
+        self.with(|settings| settings.policy.authorize = Some(Arc::new(authorize)))
+    }
+
+    /// The last word on each request, for a judgement that has to wait, say for a database: a [`Refusal`] is sent as
+    /// it is, an [`Admission`] adds headers to the 101 and may select the protocol.
+    ///
+    /// It may take as long as the [`handshake_timeout`](Self::handshake_timeout), then the client gets 503. The
+    /// request holds one of the [`max_connections`](Self::max_connections) meanwhile.
+    ///
+    /// ```
+    /// use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+    /// use tidegate::{Acceptor, Admission, Refusal};
+    ///
+    /// let acceptor = Acceptor::new().authorize_async(|request, _offer| {
+    ///     Box::pin(async move {
+    ///         match request.headers().get(AUTHORIZATION) {
+    ///             Some(token) if is_known(token).await => Ok(Admission::new()),
+    ///             _ => Err(Refusal::new(http::StatusCode::UNAUTHORIZED, "who are you?")
+    ///                 .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+    ///         }
+    ///     })
+    /// });
+    /// # async fn is_known(_: &HeaderValue) -> bool { true }
+    /// ```
+    #[must_use]
+    pub fn authorize_async(
+        self,
+        authorize: impl for<'a> Fn(&'a Request<()>, &'a Offer) -> BoxFuture<'a, Result<Admission, Refusal>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.with(|settings| settings.policy.authorize_async = Some(Arc::new(authorize)))
     }
 
     /// Speaks TLS before anything else: `wss`.
@@ -144,11 +194,51 @@ impl Acceptor {
         self.with(|settings| settings.tuning.deadlines = deadlines)
     }
 
-    /// How many connections [`serve`](Self::serve) has at a time; 16,384 by default. Further clients wait in the
-    /// listener's queue.
+    /// How many connections there may be at a time; 16,384 by default. A client beyond is refused with 503 and a
+    /// `Retry-After`.
     #[must_use]
     pub fn max_connections(self, connections: usize) -> Self {
-        self.with(|settings| settings.max_connections = connections.max(1))
+        self.with(|settings| settings.limits.total = connections.max(1))
+    }
+
+    /// How many of them one address may have; 4,096 by default, so that a single host cannot take them all, and a
+    /// reverse proxy, which is one address for all its clients, need not be told of until there are many. Beyond:
+    /// 429 and a `Retry-After`.
+    ///
+    /// An IPv6 address counts by its first 64 bits. Without a known address, as in [`accept`](Self::accept), this
+    /// does not hold; see [`PeerAddress`] and [`peer_ip`](Self::peer_ip).
+    #[must_use]
+    pub fn max_connections_per_ip(self, connections: usize) -> Self {
+        self.with(|settings| settings.limits.per_ip = connections.max(1))
+    }
+
+    /// How to tell which address a request counts for, where that is not its [`PeerAddress`]: behind a reverse
+    /// proxy, say, from a header that the proxy sets and nobody else can.
+    #[must_use]
+    pub fn peer_ip(self, find: impl Fn(&Request<()>) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
+        self.with(|settings| settings.policy.find_ip = Some(Arc::new(find)))
+    }
+
+    /// How many opening handshakes [`serve`](Self::serve) has under way at a time, refusals included; 1,024 by
+    /// default. Each takes at most [`handshake_timeout`](Self::handshake_timeout), and up to the
+    /// [`head_limits`](Self::head_limits) in memory. Further clients wait in the listener's queue.
+    #[must_use]
+    pub fn max_handshakes(self, handshakes: usize) -> Self {
+        self.with(|settings| settings.max_handshakes = handshakes.max(1))
+    }
+
+    /// Counts among these connections, which other acceptors may share; else each acceptor has its own, and its
+    /// clones share it.
+    #[must_use]
+    pub fn connections(self, connections: Connections) -> Self {
+        self.with(|settings| settings.connections = connections)
+    }
+
+    /// How long [`serve_until`](Self::serve_until) waits, after its signal, for connections and handlers to end;
+    /// 10 s by default.
+    #[must_use]
+    pub fn drain_timeout(self, timeout: Duration) -> Self {
+        self.with(|settings| settings.drain_timeout = timeout)
     }
 
     /// Reads an HTTP/1.1 request from `io` and answers it. The connection is open when this returns.
@@ -162,8 +252,21 @@ impl Acceptor {
         &self,
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<WebSocketStream, AcceptError> {
+        self.accept_from(io, None).await
+    }
+
+    /// As [`accept`](Self::accept), from a client at this address, which the hooks then see as [`PeerAddress`].
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    pub async fn accept_from(
+        &self,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: impl Into<Option<SocketAddr>>,
+    ) -> Result<WebSocketStream, AcceptError> {
         let limit = self.settings.handshake_timeout;
-        match timeout(limit, self.read_and_answer(io)).await {
+        match timeout(limit, self.read_and_answer(io, peer.into())).await {
             Ok(Ok(socket)) => Ok(socket),
             Ok(Err((error, None))) => Err(error),
             Ok(Err((error, Some((mut io, response))))) => {
@@ -177,19 +280,23 @@ impl Acceptor {
     async fn read_and_answer(
         &self,
         io: impl Io,
+        peer: Option<SocketAddr>,
     ) -> Result<WebSocketStream, (AcceptError, Option<(Box<dyn Io>, Response<String>)>)> {
         let mut io: Box<dyn Io> = match &self.settings.tls {
             None => Box::new(io),
             Some(tls) => Box::new(tls.accept(io).await.map_err(|error| (error.into(), None))?),
         };
-        let (request, rest) = match h1::read_request(&mut io, &self.settings.head_limits).await {
+        let (mut request, rest) = match h1::read_request(&mut io, &self.settings.head_limits).await {
             Ok(read) => read,
             Err(error) => {
                 let farewell = response_to(&error).map(|response| (io, response));
                 return Err((error.into(), farewell));
             }
         };
-        let (response, accepted) = match self.answer(request) {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(PeerAddress(peer));
+        }
+        let (response, accepted) = match self.answer(request).await {
             Ok(answer) => answer,
             Err(refusal) => {
                 let response = refusal.clone().into_response();
@@ -198,63 +305,72 @@ impl Acceptor {
         };
         let head = h1::encode_response(&response, b"");
         write_all(&mut io, &head).await.map_err(|error| (error.into(), None))?;
-        Ok(accepted.start_boxed(io, &rest))
+        Ok(accepted.start_boxed(io, rest.into()))
     }
 
     /// Judges a request that an HTTP server of one's own has read: the response to send, and what to
     /// [`start`](Accepted::start) on the connection behind it.
     ///
+    /// May be dropped at any await.
+    ///
     /// # Errors
     ///
     /// The refusal to send instead, by [`Refusal::into_response`].
-    pub fn answer<B>(&self, request: Request<B>) -> Result<(Response<()>, Accepted), Refusal> {
-        let request = request.map(drop);
+    pub async fn answer<B>(&self, request: Request<B>) -> Result<(Response<()>, Accepted), Refusal> {
+        self.judge(request.map(drop)).await
+    }
+
+    async fn judge(&self, request: Request<()>) -> Result<(Response<()>, Accepted), Refusal> {
+        let settings = &self.settings;
         let offer = receive(&request)?;
-        if !self.settings.origins.allows(offer.origin(), request.headers()) {
+        if !settings.origins.allows(offer.origin(), request.headers()) {
             return Err(Refusal::forbidden_origin());
         }
-        if let Some(authorize) = &self.settings.authorize {
-            authorize(&request, &offer)?;
-        }
-        let answer = Answer {
-            protocol: offer.select_protocol(&self.settings.protocols).map(str::to_owned),
-            deflate: self.settings.config.deflate_config().copied(),
-            ..Answer::default()
-        };
-        // The protocol is one of those offered, and there are no headers to clash.
+        // Before the hooks, so that not more of them wait than there may be connections.
+        let slot = settings.connections.enter(settings.limits, settings.policy.ip(&request))?;
+        let judgement = settings.policy.judge(&request, &offer, settings.handshake_timeout).await?;
+        let answer = Answer { deflate: settings.config.deflate_config().copied(), ..judgement };
+        // An answer that cannot be given is a fault of the hooks.
         let (response, agreed) = offer
             .accept(answer)
-            .map_err(|error| Refusal::new(http::StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-        Ok((response, Accepted { agreed, request, settings: self.settings.clone() }))
+            .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        Ok((response, Accepted { agreed, request, settings: self.settings.clone(), slot }))
     }
 }
 
-/// A request that was accepted, and waits for the byte stream behind its response.
+/// A request that was accepted, and waits for the byte stream behind its response. It holds a place among the
+/// connections, which is free again when this is dropped or the connection has ended.
 pub struct Accepted {
     agreed: Agreed,
     request: Request<()>,
     settings: Arc<Settings>,
+    slot: Slot,
 }
 
 impl Accepted {
     /// Opens the connection on `io`, once the response has been sent. `already_read` are bytes that came behind
-    /// the request, at most 64 KiB. Must be called on a tokio runtime.
+    /// the request. Must be called on a tokio runtime.
     pub fn start(
         self,
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        already_read: &[u8],
+        already_read: impl Into<Bytes>,
     ) -> WebSocketStream {
-        self.start_boxed(Box::new(io), already_read)
+        self.start_boxed(Box::new(io), already_read.into())
     }
 
-    fn start_boxed(self, io: Box<dyn Io>, already_read: &[u8]) -> WebSocketStream {
-        let Self { agreed, request, settings } = self;
+    fn start_boxed(self, io: Box<dyn Io>, mut already_read: Bytes) -> WebSocketStream {
+        let Self { agreed, request, settings, slot } = self;
         let config = settings.config.clone();
         // A server draws no masking keys, so it needs no seed.
         let mut connection = Connection::new(Side::Server, config, agreed.deflate, [0; 32]);
-        connection.handle_input(already_read);
+        let taken = connection.handle_input(&already_read);
+        already_read.advance(taken);
         let (socket, opening) = WebSocketStream::accepted(request);
-        opening.succeed(start(io, connection, agreed, settings.tuning, socket.ending()));
+        let key = slot.key();
+        let io = Box::new(Lease { already_read, io, _slot: slot });
+        let shared = start(io, connection, agreed, settings.tuning, socket.ending());
+        settings.connections.opened(key, &shared);
+        opening.succeed(shared);
         socket
     }
 }

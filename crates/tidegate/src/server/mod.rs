@@ -1,10 +1,26 @@
 //! Accepting WebSocketStreams: from any byte stream, from a listener, or from an HTTP server of one's own.
 
 mod acceptor;
+#[cfg(feature = "axum")]
+pub mod axum;
+mod connections;
+#[cfg(feature = "hyper")]
+mod hyper;
+mod lease;
 mod origin;
+mod policy;
 mod refuse;
 mod serve;
+mod shutdown;
+#[cfg(feature = "tower")]
+mod tower;
 
+#[cfg(feature = "hyper")]
+pub use self::hyper::{UpgradeError, Upgrading};
+#[cfg(feature = "tower")]
+pub use self::tower::{Refuse, WebSocketLayer, WebSocketService};
 pub use acceptor::{AcceptError, Accepted, Acceptor};
+pub use connections::{Connections, Drained};
 pub use origin::{OriginCheck, OriginPolicy};
+pub use policy::{Admission, PeerAddress};
 pub use serve::{accept, serve};

@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use super::acceptor::{AcceptError, Acceptor};
 use crate::http::tune;
@@ -52,12 +54,18 @@ where
 /// How long accepting rests when the process has no file descriptor left, or the like.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long an opening handshake may still take once the server goes away: enough for the 503 to a client that is
+/// heard already.
+const LAST_HANDSHAKES: Duration = Duration::from_secs(1);
+
 impl Acceptor {
     /// Accepts WebSocketStreams from a listener, and runs `handler` for each in a task of its own, once it is open.
     /// Clients that are refused never reach it. When the handler drops the stream and its halves, the connection
     /// closes.
     ///
-    /// Dropping the future stops accepting; connections go on.
+    /// At most [`max_handshakes`](Self::max_handshakes) and [`max_connections`](Self::max_connections) are there at
+    /// a time. Dropping the future stops accepting; connections go on.
+    /// [`serve_until`](Self::serve_until) ends them in order.
     ///
     /// # Errors
     ///
@@ -67,39 +75,53 @@ impl Acceptor {
         H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send,
     {
+        Err(self.accept_all(&listener, handler, &TaskTracker::new()).await)
+    }
+
+    /// Accepts until the listener fails, each connection in one of the `tasks`.
+    pub(super) async fn accept_all<H, F>(
+        &self,
+        listener: &TcpListener,
+        handler: H,
+        tasks: &TaskTracker,
+    ) -> io::Error
+    where
+        H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send,
+    {
         let handler = Arc::new(handler);
-        let slots = Arc::new(Semaphore::new(self.settings.max_connections));
+        let handshakes = Arc::new(Semaphore::new(self.settings.max_handshakes.min(Semaphore::MAX_PERMITS)));
         loop {
-            // The semaphore is never closed.
-            let Ok(slot) = slots.clone().acquire_owned().await else { return Ok(()) };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) if is_fatal(&error) => return Err(error),
+            let Ok(handshake) = handshakes.clone().acquire_owned().await else {
+                return io::Error::other("the semaphore was closed, which nobody does");
+            };
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) if is_fatal(&error) => return error,
                 Err(_) => {
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
             };
             let (acceptor, handler) = (self.clone(), handler.clone());
-            tokio::spawn(async move {
-                acceptor.serve_one(stream, &*handler).await;
-                drop(slot);
+            tasks.spawn(async move {
+                let socket = acceptor.accept_one(stream, peer).await;
+                drop(handshake);
+                if let Some(socket) = socket {
+                    handler(socket).await;
+                }
             });
         }
     }
 
-    async fn serve_one<H, F>(&self, stream: TcpStream, handler: &H)
-    where
-        H: Fn(WebSocketStream) -> F,
-        F: Future<Output = ()>,
-    {
+    async fn accept_one(&self, stream: TcpStream, peer: SocketAddr) -> Option<WebSocketStream> {
         // Without these options the connection still works.
         let _ = tune(&stream);
-        let Ok(socket) = self.accept(stream).await else { return };
-        let ending = socket.ending();
-        handler(socket).await;
-        // The slot is taken until the connection is over, which may be after the handler.
-        ending.wait().await;
+        tokio::select! {
+            biased;
+            () = self.settings.connections.gone(LAST_HANDSHAKES) => None,
+            accepted = self.accept_from(stream, peer) => accepted.ok(),
+        }
     }
 }
 

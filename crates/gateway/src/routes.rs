@@ -10,10 +10,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use tidegate::{Accepted, Acceptor, Refusal, WebSocketStream};
-use tokio::net::TcpStream;
+use tidegate::{Acceptor, Refusal, Upgrading, WebSocketStream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::chat::Chat;
@@ -121,8 +118,7 @@ where
 
 /// A request that opens a WebSocket, once its response has been sent.
 struct Opening {
-    pending: OnUpgrade,
-    accepted: Accepted,
+    upgrading: Upgrading,
     slot: Slot,
 }
 
@@ -131,9 +127,8 @@ async fn judge(
     acceptor: &Acceptor,
     slot: &Slot,
 ) -> Result<(Answer, Opening), Refusal> {
-    let pending = hyper::upgrade::on(&mut request);
-    let (response, accepted) = acceptor.answer(request).await?;
-    Ok((response.map(|()| Full::default()), Opening { pending, accepted, slot: slot.clone() }))
+    let (response, upgrading) = acceptor.upgrade(&mut request).await?;
+    Ok((response.map(|()| Full::default()), Opening { upgrading, slot: slot.clone() }))
 }
 
 impl Opening {
@@ -142,12 +137,10 @@ impl Opening {
         F: Future<Output = ()> + Send,
     {
         tokio::spawn(async move {
-            let Self { pending, accepted, slot } = self;
+            let Self { upgrading, slot } = self;
             // A client that goes away before it has the response needs no socket.
-            let Ok(upgraded) = pending.await else { return };
-            // The bare stream: nothing of the HTTP server stays between the socket and the wire.
-            let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
-            handler(accepted.start(parts.io.into_inner(), parts.read_buf)).await;
+            let Ok(socket) = upgrading.open().await else { return };
+            handler(socket).await;
             drop(slot);
         });
     }

@@ -30,6 +30,9 @@ const SYSTEM: &[(&[&str], &[&str])] = &[
     (&["openssl", "version"], &["openssl"]),
     (&["which", "tinyproxy"], &["tinyproxy-bin"]),
     (&["which", "microsocks"], &["microsocks"]),
+    // Daemons, which are not in the path of everybody.
+    (&["sh", "-c", "PATH=$PATH:/usr/sbin nginx -v 2>&1"], &["nginx"]),
+    (&["sh", "-c", "PATH=$PATH:/usr/sbin haproxy -v"], &["haproxy"]),
     (&["python3", "-c", "import ensurepip, venv; print('there')"], &["python3", "python3-venv"]),
     (&["node", "--version"], &["nodejs"]),
     (&["npm", "--version"], &["npm"]),

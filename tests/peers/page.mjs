@@ -47,6 +47,11 @@ class Peer {
     return { protocol, extensions, deflate: extensions.includes('permessage-deflate') };
   }
 
+  /** Asks for a page whatever the answer, so that a connection to its server is there. */
+  async visit({ url }) {
+    await fetch(url, { mode: 'no-cors', credentials: 'include', cache: 'no-store' });
+  }
+
   async count({ messages }) {
     for (let number = 0; number < messages; number += 1) await this.#writer.write(`message ${number}`);
   }

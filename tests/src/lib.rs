@@ -1,6 +1,7 @@
 //! Helpers shared by the test binaries of this crate.
 
 pub mod certificates;
+pub mod program;
 #[expect(missing_docs, reason = "the verbs of a scripted peer speak for themselves")]
 pub mod raw;
 pub mod tools;

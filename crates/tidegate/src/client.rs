@@ -1,5 +1,6 @@
 //! Opening a WebSocketStream to a server.
 
+mod http2;
 mod over;
 mod request;
 
@@ -7,16 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tidegate_proto::websocket::handshake::ClientOptions;
 use tidegate_proto::websocket::{Config, Connection, Side};
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
-use self::request::ClientRequest;
+use self::http2::Asked;
+use self::request::{Answer, ClientRequest};
+use crate::http::h2::Http2Pool;
 use crate::http::tls::ClientTls;
 use crate::http::{
-    self as transport, ConnectError, ConnectOptions, HeadLimits, Io, Proxy, RedirectError, h1, redirect,
+    self as transport, ConnectError, ConnectOptions, HeadLimits, Proxy, RedirectError, h1, redirect,
 };
 use crate::websocket::{
     Cause, Deadlines, Ending, Opening, Shared, Tuning, WebSocketError, WebSocketStream, start, write_all,
@@ -39,6 +42,7 @@ pub struct ClientBuilder {
     config: Config,
     connect: ConnectOptions,
     max_redirects: u8,
+    http2: Option<Http2Pool>,
     handshake_timeout: Duration,
     tuning: Tuning,
     signal: Option<CancellationToken>,
@@ -65,6 +69,7 @@ impl WebSocketStream {
             config: Config::default(),
             connect: ConnectOptions::default(),
             max_redirects: 0,
+            http2: None,
             handshake_timeout: Duration::from_secs(30),
             tuning: Tuning::default(),
             signal: None,
@@ -107,6 +112,13 @@ impl ClientBuilder {
     /// How to trust the server of a `wss` URL; the platform's certificates by default.
     pub fn tls(mut self, tls: ClientTls) -> Self {
         self.connect.tls = tls;
+        self
+    }
+
+    /// Shares a connection over HTTP/2 with other sockets of `pool`, where the server takes WebSockets so (RFC 8441).
+    /// Else, and by default, the socket has a connection of its own, over HTTP/1.1.
+    pub fn http2(mut self, pool: &Http2Pool) -> Self {
+        self.http2 = Some(pool.clone());
         self
     }
 
@@ -218,8 +230,8 @@ impl Attempt {
 
     async fn open(self, ending: Arc<SetOnce<Ending>>) -> Result<Arc<Shared>, Cause> {
         let Self { mut builder, mut request } = self;
-        let (io, response, rest) = follow(&mut request, &mut builder).await?;
-        let agreed = request.handshake.finish(&response)?;
+        let Answer { io, response, rest, handshake } = follow(&mut request, &mut builder).await?;
+        let agreed = handshake.finish(&response)?;
         let mut seed = [0; 32];
         random(&mut seed)?;
         let mut connection = Connection::new(Side::Client, builder.config, agreed.deflate, seed);
@@ -229,18 +241,15 @@ impl Attempt {
     }
 }
 
-/// What a server has answered: the stream, its response, and the bytes that came behind.
-type Answer = (Box<dyn Io>, Response<()>, Vec<u8>);
-
 /// Asks until the answer is no redirect that is to be followed. `request` and `builder` are then what was asked last.
 async fn follow(request: &mut ClientRequest, builder: &mut ClientBuilder) -> Result<Answer, Cause> {
     let mut redirects = 0;
     loop {
-        let answer = ask(request, &builder.connect).await?;
+        let answer = ask(request, builder).await?;
         if builder.max_redirects == 0 {
             return Ok(answer);
         }
-        let Some(location) = redirect::location(&request.url, &answer.1)? else { return Ok(answer) };
+        let Some(location) = redirect::location(&request.url, &answer.response)? else { return Ok(answer) };
         if redirects == builder.max_redirects {
             return Err(RedirectError::TooMany(redirects).into());
         }
@@ -253,12 +262,20 @@ async fn follow(request: &mut ClientRequest, builder: &mut ClientBuilder) -> Res
     }
 }
 
-async fn ask(request: &ClientRequest, options: &ConnectOptions) -> Result<Answer, Cause> {
-    let mut io = transport::connect(&request.url, options).await?;
+async fn ask(request: &ClientRequest, builder: &ClientBuilder) -> Result<Answer, Cause> {
+    let asked = match &builder.http2 {
+        None => Asked::Upgrade(None),
+        Some(pool) => http2::ask(pool, request, &builder.connect).await?,
+    };
+    let mut io = match asked {
+        Asked::Answered(answer) => return Ok(*answer),
+        Asked::Upgrade(Some(io)) => io,
+        Asked::Upgrade(None) => transport::connect(&request.url, &builder.connect).await?,
+    };
     let bytes = h1::encode_request(&request.request);
     write_all(&mut io, &bytes).await.map_err(|error| Cause::Lost(Some(error)))?;
-    let (response, rest) = h1::read_response(&mut io, &options.head_limits).await?;
-    Ok((io, response, rest))
+    let (response, rest) = h1::read_response(&mut io, &builder.connect.head_limits).await?;
+    Ok(Answer { io, response, rest, handshake: request.handshake.clone() })
 }
 
 fn random(bytes: &mut [u8]) -> Result<(), Cause> {

@@ -47,8 +47,9 @@ pub use tidegate_proto::websocket::{
 pub use tokio_util::sync::CancellationToken;
 
 pub use self::http::{
-    ClientTls, ConnectError, HeadError, HeadLimits, InvalidProxy, InvalidTls, InvalidUrl, MalformedHead,
-    Proxy, ProxyError, ProxyFailure, RedirectError, ServerTls, SocksReply, TcpError, TlsError, tune,
+    ClientTls, ConnectError, HeadError, HeadLimits, Http2, Http2Error, Http2Pool, InvalidProxy, InvalidTls,
+    InvalidUrl, MalformedHead, Proxy, ProxyError, ProxyFailure, RedirectError, ServerTls, SocksReply,
+    TcpError, TlsError, tune,
 };
 pub use client::ClientBuilder;
 #[cfg(feature = "axum")]

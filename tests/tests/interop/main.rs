@@ -12,6 +12,5 @@ mod flow;
 mod memory;
 mod node_ws;
 mod peer;
-mod program;
 mod python_websockets;
 mod scenarios;

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 use tidegate_tests::certificates::Certificates;
+use tidegate_tests::program::Program;
 use tidegate_tests::tools;
 
 use crate::flow::Flow;
-use crate::program::Program;
 
 /// Whose WebSocket it is.
 #[derive(Clone, Copy)]

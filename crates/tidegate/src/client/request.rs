@@ -1,10 +1,10 @@
 //! One request of a client: where, what, and how its answer is judged.
 
-use http::Request;
+use http::{Request, Response};
 use tidegate_proto::websocket::handshake::{ClientHandshake, ClientOptions};
 use url::Url;
 
-use crate::http::InvalidUrl;
+use crate::http::{InvalidUrl, Io};
 use crate::websocket::Cause;
 
 /// A request that is ready to be sent.
@@ -26,4 +26,14 @@ impl ClientRequest {
         let (handshake, request) = ClientHandshake::new(&uri, options.clone(), nonce)?;
         Ok(Self { url, options, handshake, request })
     }
+}
+
+/// What a server has answered.
+pub(super) struct Answer {
+    pub(super) io: Box<dyn Io>,
+    pub(super) response: Response<()>,
+    /// The bytes that came behind the response.
+    pub(super) rest: Vec<u8>,
+    /// What judges the response.
+    pub(super) handshake: ClientHandshake,
 }

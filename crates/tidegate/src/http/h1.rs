@@ -43,6 +43,16 @@ impl HeadLimits {
         self.headers = headers;
         self
     }
+
+    /// The most bytes of a head.
+    pub(crate) fn byte_limit(&self) -> usize {
+        self.bytes
+    }
+
+    /// The most header lines of a head.
+    pub(crate) fn header_limit(&self) -> usize {
+        self.headers
+    }
 }
 
 /// Why no head could be read.

@@ -2,6 +2,7 @@
 
 pub(crate) mod credentials;
 pub(crate) mod h1;
+pub(crate) mod h2;
 pub(crate) mod io;
 pub(crate) mod proxy;
 pub(crate) mod redirect;
@@ -10,6 +11,7 @@ pub(crate) mod tls;
 pub(crate) mod url;
 
 pub use h1::{HeadError, HeadLimits, MalformedHead};
+pub use h2::{Http2, Http2Error, Http2Pool};
 pub(crate) use io::Io;
 pub use proxy::{InvalidProxy, Proxy, ProxyError, ProxyFailure, SocksReply};
 pub use redirect::RedirectError;
@@ -73,23 +75,40 @@ impl Default for ConnectOptions {
 ///
 /// Dropping the future closes the socket.
 pub(crate) async fn connect(url: &Url, options: &ConnectOptions) -> Result<Box<dyn Io>, ConnectError> {
+    let (io, _) = connect_offering(url, options, tls::Alpn::Http1).await?;
+    Ok(io)
+}
+
+/// As [`connect`], offering `alpn` to a TLS server, and tells whether HTTP/2 was agreed on by it.
+pub(crate) async fn connect_offering(
+    url: &Url,
+    options: &ConnectOptions,
+    alpn: tls::Alpn,
+) -> Result<(Box<dyn Io>, bool), ConnectError> {
     let (host, port, timeout) = (url::host(url), url::port(url), options.connect_timeout);
     match options.proxy.server(url)? {
-        None => secure(url, options, tcp::connect(host, port, timeout).await?).await,
+        None => secure(url, options, alpn, tcp::connect(host, port, timeout).await?).await,
         Some(proxy) => {
             let limits = &options.head_limits;
             let stream = proxy::connect(&proxy, (host, port), timeout, &options.tls, limits).await?;
-            secure(url, options, stream).await
+            secure(url, options, alpn, stream).await
         }
     }
 }
 
 /// Adds TLS where the URL says so.
-async fn secure(url: &Url, options: &ConnectOptions, stream: impl Io) -> Result<Box<dyn Io>, ConnectError> {
+async fn secure(
+    url: &Url,
+    options: &ConnectOptions,
+    alpn: tls::Alpn,
+    stream: impl Io,
+) -> Result<(Box<dyn Io>, bool), ConnectError> {
     if url::is_secure(url) {
-        Ok(Box::new(options.tls.connect(url::host(url), stream).await?))
+        let stream = options.tls.connect(url::host(url), stream, alpn).await?;
+        let is_http2 = tls::is_http2(stream.get_ref().1);
+        Ok((Box::new(stream), is_http2))
     } else {
-        Ok(Box::new(stream))
+        Ok((Box::new(stream), false))
     }
 }
 

@@ -10,15 +10,15 @@ use http::{Request, Response, StatusCode};
 use tidegate_proto::websocket::handshake::{Agreed, Answer, Offer, Refusal, receive};
 use tidegate_proto::websocket::{Config, Connection, Side};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::connections::{Connections, Limits, Slot};
 use super::lease::Lease;
 use super::origin::OriginPolicy;
 use super::policy::{Admission, PeerAddress, Policy};
 use super::refuse::{refuse, response_to};
-use crate::http::tls::{ServerTls, TlsError};
-use crate::http::{HeadError, HeadLimits, Io, h1};
+use crate::http::tls::{Alpn, ServerTls, TlsError, is_http2};
+use crate::http::{HeadError, HeadLimits, Http2, Http2Error, Io, h1};
 use crate::websocket::{Deadlines, Tuning, WebSocketStream, start, write_all};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
@@ -31,12 +31,13 @@ pub struct Acceptor {
 pub(super) struct Settings {
     config: Config,
     origins: OriginPolicy,
-    policy: Policy,
-    tls: Option<ServerTls>,
-    head_limits: HeadLimits,
-    handshake_timeout: Duration,
+    pub(super) policy: Policy,
+    pub(super) tls: Option<ServerTls>,
+    pub(super) http2: Option<Http2>,
+    pub(super) head_limits: HeadLimits,
+    pub(super) handshake_timeout: Duration,
     tuning: Tuning,
-    limits: Limits,
+    pub(super) limits: Limits,
     pub(super) connections: Connections,
     pub(super) max_handshakes: usize,
     pub(super) drain_timeout: Duration,
@@ -49,6 +50,9 @@ pub enum AcceptError {
     /// TLS failed.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A connection over HTTP/2 did not end in order.
+    #[error(transparent)]
+    Http2(#[from] Http2Error),
     /// The request could not be read.
     #[error(transparent)]
     Head(#[from] HeadError),
@@ -70,6 +74,7 @@ impl Default for Acceptor {
             origins: OriginPolicy::default(),
             policy: Policy::default(),
             tls: None,
+            http2: None,
             head_limits: HeadLimits::default(),
             handshake_timeout: Duration::from_secs(10),
             tuning: Tuning::default(),
@@ -169,6 +174,19 @@ impl Acceptor {
         self.with(|settings| settings.tls = Some(tls))
     }
 
+    /// Takes WebSockets over HTTP/2 too, in [`serve`](Self::serve) and
+    /// [`serve_connection`](Self::serve_connection) (RFC 8441): with TLS by ALPN, without TLS from clients that begin
+    /// with it. Off by default: a browser shares one connection for a page's sockets and its fetches, and a few
+    /// sockets that the page does not read make all of them wait.
+    ///
+    /// The request of such a socket has the method CONNECT and the version HTTP/2; its path and its `Host` are where
+    /// HTTP/1.1 has them. Other requests get 405. Each connection over HTTP/2 counts as one of the
+    /// [`max_connections`](Self::max_connections), and each socket on it as another one.
+    #[must_use]
+    pub fn http2(self, http2: Http2) -> Self {
+        self.with(|settings| settings.http2 = Some(http2))
+    }
+
     /// How large the header section of a request may be; 16 KiB and 100 headers by default. Beyond: 431.
     #[must_use]
     pub fn head_limits(self, limits: HeadLimits) -> Self {
@@ -266,26 +284,44 @@ impl Acceptor {
         peer: impl Into<Option<SocketAddr>>,
     ) -> Result<WebSocketStream, AcceptError> {
         let limit = self.settings.handshake_timeout;
-        match timeout(limit, self.read_and_answer(io, peer.into())).await {
+        let deadline = Instant::now() + limit;
+        match timeout_at(deadline, self.secure(io, Alpn::Http1)).await {
+            Ok(secured) => self.accept_secured(secured?.0, peer.into(), deadline).await,
+            Err(_) => Err(AcceptError::HandshakeTimedOut(limit)),
+        }
+    }
+
+    /// Makes the TLS handshake where TLS is set, and tells whether HTTP/2 was agreed on by it.
+    pub(super) async fn secure(&self, io: impl Io, alpn: Alpn) -> Result<(Box<dyn Io>, bool), TlsError> {
+        let Some(tls) = &self.settings.tls else { return Ok((Box::new(io), false)) };
+        let io = tls.accept(io, alpn).await?;
+        let is_http2 = is_http2(io.get_ref().1);
+        Ok((Box::new(io), is_http2))
+    }
+
+    /// Reads an HTTP/1.1 request and answers it, by the deadline.
+    pub(super) async fn accept_secured(
+        &self,
+        io: Box<dyn Io>,
+        peer: Option<SocketAddr>,
+        deadline: Instant,
+    ) -> Result<WebSocketStream, AcceptError> {
+        match timeout_at(deadline, self.read_and_answer(io, peer)).await {
             Ok(Ok(socket)) => Ok(socket),
             Ok(Err((error, None))) => Err(error),
             Ok(Err((error, Some((mut io, response))))) => {
                 refuse(&mut io, response).await;
                 Err(error)
             }
-            Err(_) => Err(AcceptError::HandshakeTimedOut(limit)),
+            Err(_) => Err(AcceptError::HandshakeTimedOut(self.settings.handshake_timeout)),
         }
     }
 
     async fn read_and_answer(
         &self,
-        io: impl Io,
+        mut io: Box<dyn Io>,
         peer: Option<SocketAddr>,
     ) -> Result<WebSocketStream, (AcceptError, Option<(Box<dyn Io>, Response<String>)>)> {
-        let mut io: Box<dyn Io> = match &self.settings.tls {
-            None => Box::new(io),
-            Some(tls) => Box::new(tls.accept(io).await.map_err(|error| (error.into(), None))?),
-        };
         let (mut request, rest) = match h1::read_request(&mut io, &self.settings.head_limits).await {
             Ok(read) => read,
             Err(error) => {

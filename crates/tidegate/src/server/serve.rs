@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::acceptor::{AcceptError, Acceptor};
+use super::http2::Begun;
 use crate::http::tune;
 use crate::websocket::WebSocketStream;
 
@@ -61,7 +62,7 @@ const LAST_HANDSHAKES: Duration = Duration::from_secs(1);
 impl Acceptor {
     /// Accepts WebSocketStreams from a listener, and runs `handler` for each in a task of its own, once it is open.
     /// Clients that are refused never reach it. When the handler drops the stream and its halves, the connection
-    /// closes.
+    /// closes. With [`http2`](Self::http2), many of them may come over one TCP connection.
     ///
     /// At most [`max_handshakes`](Self::max_handshakes) and [`max_connections`](Self::max_connections) are there at
     /// a time. Dropping the future stops accepting; connections go on.
@@ -103,24 +104,25 @@ impl Acceptor {
                     continue;
                 }
             };
-            let (acceptor, handler) = (self.clone(), handler.clone());
+            let (acceptor, handler, more) = (self.clone(), handler.clone(), tasks.clone());
             tasks.spawn(async move {
-                let socket = acceptor.accept_one(stream, peer).await;
+                let begun = acceptor.begin_one(stream, peer).await;
                 drop(handshake);
-                if let Some(socket) = socket {
-                    handler(socket).await;
+                if let Some(begun) = begun {
+                    // The client has been told, as far as there was anybody to tell.
+                    let _ = acceptor.carry(begun, handler, &more).await;
                 }
             });
         }
     }
 
-    async fn accept_one(&self, stream: TcpStream, peer: SocketAddr) -> Option<WebSocketStream> {
+    async fn begin_one(&self, stream: TcpStream, peer: SocketAddr) -> Option<Begun> {
         // Without these options the connection still works.
         let _ = tune(&stream);
         tokio::select! {
             biased;
             () = self.settings.connections.gone(LAST_HANDSHAKES) => None,
-            accepted = self.accept_from(stream, peer) => accepted.ok(),
+            begun = self.begin(stream, Some(peer)) => begun.ok(),
         }
     }
 }

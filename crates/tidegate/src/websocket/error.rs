@@ -8,7 +8,7 @@ use std::time::Duration;
 use tidegate_proto::websocket::handshake::{HandshakeError, InvalidRequest};
 use tidegate_proto::websocket::{ApiMisuse, CloseCode, CloseInfo, Failure, PeerMisbehaved};
 
-use crate::http::{ConnectError, HeadError, InvalidUrl, RedirectError};
+use crate::http::{ConnectError, HeadError, Http2Error, InvalidUrl, RedirectError};
 
 /// What `opened`, `closed`, `read` and `write` fail with: a close code, a reason, and the [`Cause`].
 ///
@@ -40,6 +40,9 @@ pub enum Cause {
     /// The request cannot be made as asked for: the caller's doing.
     #[error("invalid request: {0}")]
     InvalidRequest(#[from] InvalidRequest),
+    /// The server could not be asked over HTTP/2.
+    #[error("the opening handshake failed: {0}")]
+    Http2(#[from] Http2Error),
     /// The server's answer to the opening handshake could not be read.
     #[error("the opening handshake failed: {0}")]
     Head(#[from] HeadError),

@@ -11,7 +11,7 @@ use super::tunnel;
 use crate::http::h1::HeadLimits;
 use crate::http::io::Io;
 use crate::http::tcp;
-use crate::http::tls::ClientTls;
+use crate::http::tls::{Alpn, ClientTls};
 
 /// Connects to `host` and `port` through `proxy`. `timeout` is for TCP to the proxy; nothing bounds the rest.
 ///
@@ -28,7 +28,7 @@ pub(crate) async fn connect(
     let opened: Result<Box<dyn Io>, ProxyFailure> = async {
         let stream = tcp::connect(&proxy.host, proxy.port, timeout).await?;
         if proxy.kind == Kind::Https {
-            let stream = tls.without_client_certificate().connect(&proxy.host, stream).await?;
+            let stream = tls.without_client_certificate().connect(&proxy.host, stream, Alpn::Http1).await?;
             open(proxy, (host, port), limits, stream).await
         } else {
             open(proxy, (host, port), limits, stream).await

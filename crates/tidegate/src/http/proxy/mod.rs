@@ -16,3 +16,4 @@ pub use choice::Proxy;
 pub(crate) use connect::connect;
 pub use error::{ProxyError, ProxyFailure, SocksReply};
 pub use server::InvalidProxy;
+pub(crate) use server::ProxyServer;

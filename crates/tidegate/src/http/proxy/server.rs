@@ -7,7 +7,7 @@ use url::{Host, Url};
 use crate::http::credentials::Credentials;
 
 /// A proxy server and what to show it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProxyServer {
     pub(super) kind: Kind,
     /// A name, an IPv4 address, or an IPv6 address in brackets.

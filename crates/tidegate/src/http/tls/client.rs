@@ -13,8 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::alpn::Alpn;
 use super::error::TlsError;
-use super::provider::{ALPN, provider};
+use super::provider::provider;
 use super::setup::{self, InvalidTls};
 
 /// How a client trusts servers and shows itself to them.
@@ -120,14 +121,23 @@ impl ClientTls {
     /// # Cancellation
     ///
     /// Dropping the future drops `io`.
-    pub(crate) async fn connect<S>(&self, host: &str, io: S) -> Result<TlsStream<S>, TlsError>
+    pub(crate) async fn connect<S>(&self, host: &str, io: S, alpn: Alpn) -> Result<TlsStream<S>, TlsError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(address).map_err(|_| TlsError::InvalidName(host.to_owned()))?;
-        let connector = TlsConnector::from(self.config()?);
+        let mut config = self.config()?;
+        if alpn != Alpn::Http1 {
+            Arc::make_mut(&mut config).alpn_protocols = alpn.names();
+        }
+        let connector = TlsConnector::from(config);
         connector.connect(name.to_owned(), io).await.map_err(TlsError::from_handshake)
+    }
+
+    /// Whether `other` is a clone of this, so that both trust and show the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.config, &other.config)
     }
 
     fn trusting(mut self, trust: Trust) -> Self {
@@ -165,7 +175,7 @@ impl ClientTls {
             }
             None => builder.with_no_client_auth(),
         };
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = Alpn::Http1.names();
         Ok(config)
     }
 }

@@ -11,9 +11,6 @@ use rustls::crypto::ring as backend;
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
 compile_error!("tidegate needs cryptography for TLS: enable its feature `ring` (the default) or `aws-lc-rs`");
 
-/// What both sides offer by ALPN: a WebSocket handshake of this crate runs over HTTP/1.1.
-pub(super) const ALPN: &[u8] = b"http/1.1";
-
 /// The cryptography of this crate, made once.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(backend::default_provider()));

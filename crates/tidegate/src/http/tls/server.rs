@@ -13,8 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::alpn::Alpn;
 use super::error::TlsError;
-use super::provider::{ALPN, provider};
+use super::provider::provider;
 use super::setup::{self, InvalidTls};
 
 /// The certificate of a server, and whom it lets in.
@@ -24,7 +25,8 @@ use super::setup::{self, InvalidTls};
 pub struct ServerTls {
     identity: Arc<CertifiedKey>,
     client_verifier: Arc<dyn ClientCertVerifier>,
-    config: Arc<ServerConfig>,
+    /// For HTTP/1.1 alone, and for HTTP/2 too.
+    configs: [Arc<ServerConfig>; 2],
 }
 
 impl fmt::Debug for ServerTls {
@@ -91,11 +93,11 @@ impl ServerTls {
     /// # Cancellation
     ///
     /// Dropping the future drops `io`.
-    pub(crate) async fn accept<S>(&self, io: S) -> Result<TlsStream<S>, TlsError>
+    pub(crate) async fn accept<S>(&self, io: S, alpn: Alpn) -> Result<TlsStream<S>, TlsError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let acceptor = TlsAcceptor::from(self.config.clone());
+        let acceptor = TlsAcceptor::from(self.configs[alpn as usize].clone());
         acceptor.accept(io).await.map_err(TlsError::from_handshake)
     }
 
@@ -103,12 +105,16 @@ impl ServerTls {
         identity: Arc<CertifiedKey>,
         client_verifier: Arc<dyn ClientCertVerifier>,
     ) -> Result<Self, InvalidTls> {
-        let mut config = ServerConfig::builder_with_provider(provider())
+        let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| InvalidTls::Provider(error.into()))?
             .with_client_cert_verifier(client_verifier.clone())
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.clone())));
-        config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(Self { identity, client_verifier, config: Arc::new(config) })
+        let configs = [Alpn::Http1, Alpn::Http2].map(|alpn| {
+            let mut config = config.clone();
+            config.alpn_protocols = alpn.names();
+            Arc::new(config)
+        });
+        Ok(Self { identity, client_verifier, configs })
     }
 }

@@ -60,8 +60,8 @@ async fn meet(client: &ClientTls, host: &str, server: &ServerTls) -> [Result<(),
         exchanged.map(drop).map_err(|error| TlsError::within(error).unwrap_or_else(TlsError::Io))
     }
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let client = async { exchange(client.connect(host, near).await?).await };
-    let server = async { exchange(server.accept(far).await?).await };
+    let client = async { exchange(client.connect(host, near, Alpn::Http1).await?).await };
+    let server = async { exchange(server.accept(far, Alpn::Http1).await?).await };
     tokio::join!(client, server).into()
 }
 
@@ -82,7 +82,7 @@ async fn a_url_leads_to_heads_both_ways() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = url::parse_url(&format!("https://{}/x", listener.local_addr().unwrap())).unwrap();
     let serve = async {
-        let mut io = server.accept(listener.accept().await.unwrap().0).await.unwrap();
+        let mut io = server.accept(listener.accept().await.unwrap().0, Alpn::Http1).await.unwrap();
         let (request, rest) = h1::read_request(&mut io, &HeadLimits::default()).await.unwrap();
         assert_eq!((request.uri().path(), rest.len()), ("/x", 0));
         let refusal = http::Response::builder().status(403).body("no").unwrap();
@@ -185,16 +185,18 @@ async fn a_peer_without_tls_is_named() {
     }
     let authority = Authority::new("own");
     let (near, far) = tokio::io::duplex(1024);
-    let (_, client) =
-        tokio::join!(plain(far), async { authority.client().connect("h", near).await.map(drop) });
+    let (_, client) = tokio::join!(plain(far), async {
+        authority.client().connect("h", near, Alpn::Http1).await.map(drop)
+    });
     assert!(matches!(client, Err(TlsError::NotTls)), "{client:?}");
     let (near, far) = tokio::io::duplex(1024);
-    let (_, server) = tokio::join!(plain(far), async { authority.server("h").accept(near).await.map(drop) });
+    let (_, server) =
+        tokio::join!(plain(far), async { authority.server("h").accept(near, Alpn::Http1).await.map(drop) });
     assert!(matches!(server, Err(TlsError::NotTls)), "{server:?}");
 
     let (near, far) = tokio::io::duplex(1024);
     drop(far);
-    let closed = authority.server("h").accept(near).await.map(drop);
+    let closed = authority.server("h").accept(near, Alpn::Http1).await.map(drop);
     assert!(matches!(closed, Err(TlsError::Closed | TlsError::Io(_))), "{closed:?}");
 }
 
@@ -203,7 +205,8 @@ async fn http_1_is_agreed_and_the_stream_writes_vectored() {
     let authority = Authority::new("own");
     let (near, far) = tokio::io::duplex(1024);
     let (client, server) = (authority.client(), authority.server("h"));
-    let (client, server) = tokio::join!(client.connect("h", near), server.accept(far));
+    let (client, server) =
+        tokio::join!(client.connect("h", near, Alpn::Http1), server.accept(far, Alpn::Http1));
     let (client, server) = (client.unwrap(), server.unwrap());
     assert_eq!(client.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
     for stream in [Box::new(client) as Box<dyn crate::http::Io>, Box::new(server)] {

@@ -9,12 +9,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tidegate_tests::tools;
 use tokio::sync::oneshot;
+
+use crate::tools;
 
 /// A running program of `tests/peers`. It takes one JSON command a line, and answers each when it is done; commands
 /// run side by side. It ends when its input does: when this is dropped, and when the test is killed.
-pub(crate) struct Program {
+pub struct Program {
     name: String,
     child: Child,
     commands: Mutex<Option<Commands>>,
@@ -31,7 +32,12 @@ type Waiting = HashMap<u64, oneshot::Sender<Result<Value, String>>>;
 
 impl Program {
     /// Starts `interpreter` with the script `script` of `tests/peers`.
-    pub(crate) fn start(interpreter: &Path, script: &str) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(interpreter: &Path, script: &str) -> Self {
         let mut child = Command::new(interpreter)
             .arg(tools::peer(script))
             .env("TIDEGATE_TOOLS", tools::folder())
@@ -57,18 +63,14 @@ impl Program {
     /// # Panics
     ///
     /// When the program has ended.
-    pub(crate) fn ask(
-        &self,
-        action: &str,
-        arguments: Value,
-    ) -> impl Future<Output = Result<Value, String>> + use<> {
+    pub fn ask(&self, action: &str, arguments: Value) -> impl Future<Output = Result<Value, String>> + use<> {
         let (sender, reply) = oneshot::channel();
         let what = format!("{} of {}", action, self.name);
-        let mut commands = self.commands.lock().unwrap();
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         let commands = commands.as_mut().expect("only dropping takes it");
         let id = commands.next;
         commands.next += 1;
-        if let Some(waiting) = self.waiting.lock().unwrap().as_mut() {
+        if let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             waiting.insert(id, sender);
         }
         let line = json!({ "id": id, "action": action, "arguments": arguments });
@@ -103,11 +105,15 @@ fn hand_out(stdout: ChildStdout, waiting: &Mutex<Option<Waiting>>) {
             Value::String(error) => Err(error),
             _ => Ok(reply["value"].take()),
         };
-        let sender = waiting.lock().unwrap().as_mut().and_then(|waiting| waiting.remove(&id));
+        let sender = waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+            .and_then(|waiting| waiting.remove(&id));
         if let Some(sender) = sender {
             // A test that no longer waits is free to go.
             let _ = sender.send(result);
         }
     }
-    waiting.lock().unwrap().take();
+    waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
 }

@@ -1,0 +1,167 @@
+//! HTTP/2 beside HTTP/1.1, on the same port (RFC 8441).
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ALLOW, HeaderValue};
+use http::{Method, Request, StatusCode};
+use tidegate_proto::websocket::handshake::Refusal;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::TaskTracker;
+
+use super::acceptor::{AcceptError, Acceptor};
+use super::connections::Slot;
+use super::policy::PeerAddress;
+use crate::http::Io;
+use crate::http::h2::{self, Http2, Responder, Rewound};
+use crate::http::tls::Alpn;
+use crate::websocket::WebSocketStream;
+
+/// A client that has begun to speak.
+pub(super) enum Begun {
+    /// HTTP/1.1: its WebSocket is open.
+    Http1(WebSocketStream),
+    Http2(Box<Http2Connection>),
+}
+
+/// A connection over HTTP/2 that has said nothing but so.
+pub(super) struct Http2Connection {
+    io: Rewound<Box<dyn Io>>,
+    http2: Http2,
+    peer: Option<SocketAddr>,
+    /// Until when the client must have sent its settings.
+    deadline: Instant,
+    _slot: Slot,
+}
+
+impl Acceptor {
+    /// Serves one byte stream, over HTTP/2 where [`http2`](Self::http2) is set and the client speaks it, else over
+    /// HTTP/1.1, and runs `handler` for each WebSocket on it. `peer` is the address of the client where it is known,
+    /// which the hooks then see as [`PeerAddress`].
+    ///
+    /// Returns when the HTTP/2 connection has ended, or the handler of the one WebSocket of HTTP/1.1. On a TCP stream,
+    /// call [`tune`](crate::tune) before.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept), and when a connection over HTTP/2 did not end in order. What a single stream
+    /// of it was refused for is told to the client alone.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future breaks the WebSockets over HTTP/2 off; their handlers run on, and see that.
+    pub async fn serve_connection<H, F>(
+        &self,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: impl Into<Option<SocketAddr>>,
+        handler: H,
+    ) -> Result<(), AcceptError>
+    where
+        H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send,
+    {
+        let begun = self.begin(io, peer.into()).await?;
+        self.carry(begun, Arc::new(handler), &TaskTracker::new()).await
+    }
+
+    /// Makes the TLS handshake, finds out which HTTP is spoken (over TLS by ALPN, else by the first bytes), and for
+    /// HTTP/1.1 makes the opening handshake too.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future closes `io`.
+    pub(super) async fn begin(&self, io: impl Io, peer: Option<SocketAddr>) -> Result<Begun, AcceptError> {
+        let settings = &self.settings;
+        let Some(http2) = settings.http2 else { return Ok(Begun::Http1(self.accept_from(io, peer).await?)) };
+        let deadline = Instant::now() + settings.handshake_timeout;
+        let looking = timeout_at(deadline, self.look(io)).await;
+        let timed_out = |_| AcceptError::HandshakeTimedOut(settings.handshake_timeout);
+        let (io, is_http2) = looking.map_err(timed_out)??;
+        if !is_http2 {
+            return Ok(Begun::Http1(self.accept_secured(Box::new(io), peer, deadline).await?));
+        }
+        // Without a place for it, no request can be read that might be answered.
+        let ip = peer.map(|peer| peer.ip());
+        let slot = settings.connections.enter(settings.limits, ip).map_err(AcceptError::Refused)?;
+        Ok(Begun::Http2(Box::new(Http2Connection { io, http2, peer, deadline, _slot: slot })))
+    }
+
+    async fn look(&self, io: impl Io) -> Result<(Rewound<Box<dyn Io>>, bool), AcceptError> {
+        let (io, is_http2) = self.secure(io, Alpn::Http2).await?;
+        if self.settings.tls.is_some() {
+            Ok((Rewound::unread(io), is_http2))
+        } else {
+            Ok(h2::is_http2(io).await?)
+        }
+    }
+
+    /// Runs the handler for each WebSocket: over HTTP/2 each in one of the `tasks`.
+    pub(super) async fn carry<H, F>(
+        &self,
+        begun: Begun,
+        handler: Arc<H>,
+        tasks: &TaskTracker,
+    ) -> Result<(), AcceptError>
+    where
+        H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send,
+    {
+        let connection = match begun {
+            Begun::Http1(socket) => {
+                handler(socket).await;
+                return Ok(());
+            }
+            Begun::Http2(connection) => connection,
+        };
+        let Http2Connection { io, http2, peer, deadline, _slot } = *connection;
+        let header_bytes = self.settings.head_limits.byte_limit();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let on_request = |mut request: Request<()>, responder| {
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(PeerAddress(peer));
+            }
+            let (acceptor, handler) = (self.clone(), handler.clone());
+            tasks.spawn(async move { acceptor.serve_stream(request, responder, &*handler).await });
+        };
+        let gone = self.settings.connections.gone(Duration::ZERO);
+        Ok(h2::serve(io, &http2, header_bytes, left, gone, on_request).await?)
+    }
+
+    /// Answers one request over HTTP/2, and runs the handler where that opens a WebSocket.
+    async fn serve_stream<H, F>(&self, request: Request<()>, responder: Responder, handler: &H)
+    where
+        H: Fn(WebSocketStream) -> F,
+        F: Future<Output = ()>,
+    {
+        if request.method() != Method::CONNECT {
+            let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, NOT_A_PAGE);
+            let mut response = refusal.into_response();
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("CONNECT"));
+            return responder.refuse(response).await;
+        }
+        let too_many = request.headers().len() > self.settings.head_limits.header_limit();
+        let answer = if too_many {
+            Err(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers"))
+        } else {
+            self.answer(request).await
+        };
+        match answer {
+            Ok((response, accepted)) => {
+                // Where the client has reset the stream already, nobody is left to tell.
+                if let Ok((io, _seat)) = responder.accept(response) {
+                    let socket = accepted.start(io, bytes::Bytes::new());
+                    let ending = socket.ending();
+                    handler(socket).await;
+                    // The seat is taken until the stream is over, which may be after the handler.
+                    ending.wait().await;
+                }
+            }
+            Err(refusal) => responder.refuse(refusal.into_response()).await,
+        }
+    }
+}
+
+const NOT_A_PAGE: &str = "this is a WebSocket: over HTTP/2 it opens with an extended CONNECT (RFC 8441 §4)";

@@ -141,6 +141,9 @@ pub(crate) struct ListenArgs {
     /// The most fragments that one message may have
     #[arg(long, value_name = "COUNT", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_fragments: u32,
+    /// Speak HTTP/2 too (RFC 8441): by ALPN with TLS, else to clients that know it beforehand
+    #[arg(long)]
+    pub(crate) http2: bool,
     /// How many threads serve; as many as there are cores by default
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
@@ -231,6 +234,11 @@ const MAX_SIZE: u64 = 256 << 20;
 
 /// The longest timeout: a day.
 const MAX_TIMEOUT: Duration = Duration::from_secs(86_400);
+
+/// The longest frame that a message of `bytes` may come in: what does not compress grows when it is compressed.
+pub(crate) fn on_the_wire(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / 8).saturating_add(64)
+}
 
 #[cfg(test)]
 mod tests {

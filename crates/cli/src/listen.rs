@@ -6,11 +6,11 @@ use std::thread::available_parallelism;
 
 use bytes::Bytes;
 use tidegate::{
-    Acceptor, Config, DeflateConfig, Opened, OriginPolicy, ServerTls, WebSocketError, WebSocketStream,
+    Acceptor, Config, DeflateConfig, Http2, Opened, OriginPolicy, ServerTls, WebSocketError, WebSocketStream,
 };
 
 use crate::address::announce;
-use crate::args::ListenArgs;
+use crate::args::{ListenArgs, on_the_wire};
 use crate::connect::describe;
 use crate::exit::{Failure, Outcome, explain};
 use crate::interrupt::Interrupts;
@@ -55,15 +55,26 @@ async fn serve(args: &ListenArgs, acceptor: Acceptor) -> Outcome {
     }
 }
 
+/// How many connections there may be at a time.
+const MAX_CONNECTIONS: usize = 64 * 1024;
+
 fn acceptor(args: &ListenArgs) -> Result<Acceptor, Failure> {
     let is_compressed = !args.no_compress && !args.firehose;
     let config = Config::default()
         .max_message_bytes(args.max_message)
-        .max_frame_bytes(args.max_message)
+        .max_frame_bytes(on_the_wire(args.max_message))
         .max_fragments(args.max_fragments)
         .deflate(is_compressed.then(|| DeflateConfig::default().level(args.level)));
-    let acceptor =
-        Acceptor::new().config(config).protocols(args.protocols.iter().cloned()).origins(OriginPolicy::Any);
+    let mut acceptor = Acceptor::new()
+        .config(config)
+        .protocols(args.protocols.iter().cloned())
+        .origins(OriginPolicy::Any)
+        // Whoever tries a server from one machine comes from one address.
+        .max_connections(MAX_CONNECTIONS)
+        .max_connections_per_ip(MAX_CONNECTIONS);
+    if args.http2 {
+        acceptor = acceptor.http2(Http2::default());
+    }
     match (&args.tls_cert, &args.tls_key) {
         (Some(chain), Some(key)) => {
             let tls =

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tidegate::{Cause, ClientBuilder, ClientTls, Config, DeflateConfig, WebSocketError, WebSocketStream};
 
-use crate::args::ConnectArgs;
+use crate::args::{ConnectArgs, on_the_wire};
 use crate::exit::{Failure, explain};
 
 /// Bytes of a PEM file, far beyond every bundle of authorities in use.
@@ -16,7 +16,7 @@ const MAX_PEM_BYTES: u64 = 4 * 1024 * 1024;
 pub(super) fn builder(args: &ConnectArgs) -> Result<ClientBuilder, Failure> {
     let config = Config::default()
         .max_message_bytes(args.max_message)
-        .max_frame_bytes(args.max_message)
+        .max_frame_bytes(on_the_wire(args.max_message))
         .close_timeout(args.timeout)
         .deflate((!args.no_compress).then(DeflateConfig::default));
     let mut builder = WebSocketStream::builder(&args.url)

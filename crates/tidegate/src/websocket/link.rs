@@ -153,23 +153,24 @@ impl Link {
     /// The next message, or the end. Sends what waits before it gives up for now: a batch of replies leaves when
     /// the batch of questions is read.
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        match self.take_ahead() {
-            Some(message) => Poll::Ready(Some(message)),
-            None => self.poll_next(cx, Self::next_message),
-        }
+        let message = match self.take_ahead() {
+            Some(message) => Some(message),
+            None => ready!(self.poll_next(cx, Self::next_message)),
+        };
+        self.counted.messages_read += u64::from(message.is_some());
+        Poll::Ready(message)
     }
 
     /// The next stretch of a message, or the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
-        match self.take_ahead() {
-            Some(message) => Poll::Ready(Some(Chunk {
-                kind: message.kind(),
-                bytes: message.into_bytes(),
-                starts: true,
-                ends: true,
-            })),
-            None => self.poll_next(cx, Self::next_chunk),
-        }
+        let chunk = match self.take_ahead() {
+            Some(message) => {
+                Some(Chunk { kind: message.kind(), bytes: message.into_bytes(), starts: true, ends: true })
+            }
+            None => ready!(self.poll_next(cx, Self::next_chunk)),
+        };
+        self.counted.messages_read += u64::from(chunk.as_ref().is_some_and(|chunk| chunk.ends));
+        Poll::Ready(chunk)
     }
 
     fn take_ahead(&mut self) -> Option<Message> {
@@ -224,10 +225,7 @@ impl Link {
     fn next_message(&mut self) -> Option<Message> {
         let event = self.connection.poll_event();
         match self.take_event(event)? {
-            Event::Message(message) => {
-                self.counted.messages_read += 1;
-                Some(message)
-            }
+            Event::Message(message) => Some(message),
             _ => None,
         }
     }
@@ -235,10 +233,7 @@ impl Link {
     fn next_chunk(&mut self) -> Option<Chunk> {
         let event = self.connection.poll_chunk();
         match self.take_event(event)? {
-            Event::Chunk(chunk) => {
-                self.counted.messages_read += u64::from(chunk.ends);
-                Some(chunk)
-            }
+            Event::Chunk(chunk) => Some(chunk),
             _ => None,
         }
     }

@@ -13,7 +13,7 @@ pub struct Stats {
     pub bytes_read: u64,
     /// Bytes that the transport took.
     pub bytes_written: u64,
-    /// Messages that came, as far as they were decoded.
+    /// Messages that were read; not those that wait ahead of the reader.
     pub messages_read: u64,
     /// Messages that were accepted for sending.
     pub messages_written: u64,

@@ -25,7 +25,7 @@ use super::deflate::{DeflateParams, Deflater, Inflater};
 use super::encoder::Encoder;
 use super::input::Input;
 use super::outgoing::Streaming;
-use super::pongs::Pongs;
+use super::pongs::{PeerProgress, Pongs};
 use super::transmit::Transmit;
 use super::{ApiMisuse, Chunk, CloseCode, CloseInfo, Message, PeerMisbehaved, Side};
 
@@ -54,6 +54,7 @@ pub struct Connection {
     /// A Close that waits for the end of the frame that is being sent.
     close_owed: Option<Box<[u8]>>,
     pongs: Pongs,
+    peer_progress: PeerProgress,
     state: State,
     close_deadline: Option<Instant>,
 }
@@ -144,6 +145,7 @@ impl Connection {
             streaming: None,
             close_owed: None,
             pongs: Pongs::default(),
+            peer_progress: PeerProgress::default(),
             state: State::Open,
             close_deadline: None,
             config,
@@ -282,6 +284,12 @@ impl Connection {
     #[must_use]
     pub fn sent_bytes(&self) -> u64 {
         self.transmit.sent()
+    }
+
+    /// Bytes that have gone out since the newest ping that the peer has answered: it may not have read them yet.
+    #[must_use]
+    pub fn unanswered_bytes(&self) -> u64 {
+        self.transmit.sent().saturating_sub(self.peer_progress.answered_until)
     }
 
     /// Bytes held of a message of which not all has come.

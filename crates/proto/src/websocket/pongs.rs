@@ -2,6 +2,23 @@
 
 use bytes::Bytes;
 
+/// What the peer's pongs tell of how far it has read.
+#[derive(Default)]
+pub(crate) struct PeerProgress {
+    /// The newest ping of ours: its payload, and where it ends in the output.
+    pub(crate) ping: Option<(Bytes, u64)>,
+    /// All output up to here has been read by the peer: it answered a ping that ends there.
+    pub(crate) answered_until: u64,
+}
+
+impl PeerProgress {
+    pub(crate) fn take_pong(&mut self, payload: &Bytes) {
+        if let Some((_, end)) = self.ping.take_if(|(sent, _)| sent == payload) {
+            self.answered_until = end;
+        }
+    }
+}
+
 /// Pongs owed. However many pings come, a peer that does not read costs this much.
 #[derive(Default)]
 pub(crate) struct Pongs {

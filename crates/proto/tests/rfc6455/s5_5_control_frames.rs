@@ -93,3 +93,17 @@ fn pings_can_be_sent_while_open() {
     server.gets(close(1000, "")).reads_close(1000, "");
     assert_eq!(server.connection.ping(b""), Err(ApiMisuse::SendAfterClose));
 }
+
+#[test]
+fn only_the_answer_to_a_ping_tells_that_what_was_sent_before_it_has_been_read() {
+    let mut server = Endpoint::server();
+    server.connection.send("12345678".into()).unwrap();
+    server.connection.ping(b"mark").unwrap();
+    server.connection.send("9".into()).unwrap();
+    server.sends();
+    assert_eq!(server.connection.unanswered_bytes(), 10 + 6 + 3);
+    server.gets(masked(0x81, "hi")).reads("hi").gets(masked(0x8a, "other")).reads_nothing();
+    assert_eq!(server.connection.unanswered_bytes(), 10 + 6 + 3);
+    server.gets(masked(0x8a, "mark")).reads_nothing();
+    assert_eq!(server.connection.unanswered_bytes(), 3);
+}

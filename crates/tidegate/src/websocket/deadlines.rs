@@ -39,8 +39,9 @@ impl Deadlines {
 
     /// How long after a ping any byte must come, or the connection is lost; 30 s by default.
     ///
-    /// A peer that is merely slow is not given up: while more than 16 KiB have gone out since its last byte, or while
-    /// nobody reads here, silence proves nothing. [`write_stall`](Self::write_stall) is for those.
+    /// A peer that is merely slow is not given up: when more than 16 KiB have gone out since the last ping that it
+    /// answered, they may lie unread before this one; and while nobody reads here, silence proves nothing.
+    /// [`write_stall`](Self::write_stall) and the timeouts of TCP are for those.
     #[must_use]
     pub fn pong_timeout(mut self, timeout: Duration) -> Self {
         self.pong_timeout = timeout;
@@ -63,7 +64,7 @@ impl Deadlines {
     }
 }
 
-/// What has gone out since the peer's last byte, from which on its silence proves nothing.
+/// What has gone out since the peer last answered a ping, from which on its silence proves nothing.
 const SLOW_PEER_BYTES: u64 = 16 * 1024;
 
 /// The deadlines of one connection as time passes. Nothing is noted per message: each is looked at when it is due,
@@ -108,7 +109,7 @@ impl Watchdog {
         match self.pulse {
             Some(due) if now < due.at => return Ok(()),
             Some(due) if due.count == heard && link.is_listening() => {
-                if self.is_pinged && link.sent_since_heard() < SLOW_PEER_BYTES {
+                if self.is_pinged && link.connection.unanswered_bytes() < SLOW_PEER_BYTES {
                     return Err(Cause::PongTimedOut(self.deadlines.pong_timeout));
                 }
                 // Within a streamed frame there is no room for a ping, and no need: bytes are going out.

@@ -36,8 +36,6 @@ pub(crate) struct Link {
     read_error: Option<io::Error>,
     /// Whether the transport had nothing when it was last asked.
     is_dry: bool,
-    /// What had been sent when the peer was last heard.
-    sent_when_heard: u64,
     /// What is only counted.
     pub(crate) counted: Counted,
     /// How the incoming half ended: what the reader is told behind the last message.
@@ -77,7 +75,6 @@ impl Link {
             write_error: None,
             read_error: None,
             is_dry: false,
-            sent_when_heard: 0,
             counted: Counted::default(),
             incoming_end: None,
             ending: None,
@@ -291,7 +288,6 @@ impl Link {
             Poll::Ready(Ok(read)) => {
                 self.is_dry = false;
                 self.counted.bytes_read += read as u64;
-                self.sent_when_heard = self.connection.sent_bytes();
             }
             Poll::Ready(Err(error)) => {
                 self.read_error = Some(error);
@@ -309,11 +305,6 @@ impl Link {
     /// Whether silence means that the peer is silent, rather than that nobody listens.
     pub(crate) fn is_listening(&self) -> bool {
         self.is_dry
-    }
-
-    /// Bytes that have gone out since the peer was last heard.
-    pub(crate) fn sent_since_heard(&self) -> u64 {
-        self.connection.sent_bytes() - self.sent_when_heard
     }
 
     /// Queues a ping, if there is room for one now.

@@ -104,6 +104,7 @@ impl Connection {
     fn handle_control(&mut self, opcode: Opcode, payload: Bytes) -> Result<Option<Event>, PeerMisbehaved> {
         match opcode {
             Opcode::Ping if matches!(self.state, State::Open) => self.answer_ping(payload),
+            Opcode::Pong => self.peer_progress.take_pong(&payload),
             Opcode::Close => {
                 let info = CloseInfo::parse(&payload)?;
                 if matches!(self.state, State::Open) {

@@ -50,6 +50,8 @@ impl Connection {
         }
         self.check_sendable()?;
         self.encoder.frame(&mut self.transmit, Head::control(Opcode::Ping), payload);
+        let end = self.transmit.sent() + self.transmit.remaining() as u64;
+        self.peer_progress.ping = Some((Bytes::copy_from_slice(payload), end));
         Ok(())
     }
 

@@ -4,6 +4,7 @@ mod http2;
 mod over;
 mod request;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::http2::Asked;
 use self::request::{Answer, ClientRequest};
+use crate::http::Io;
 use crate::http::h2::Http2Pool;
 use crate::http::tls::ClientTls;
 use crate::http::{
@@ -213,32 +215,50 @@ struct Attempt {
 impl Attempt {
     /// Connects, unless that is given up first.
     async fn run(self, opening: Arc<Opening>, ending: Arc<SetOnce<Ending>>) {
-        let signal = self.builder.signal.clone().unwrap_or_default();
-        let timeout = self.builder.handshake_timeout;
-        let result = tokio::select! {
-            biased;
-            () = signal.cancelled() => Err(Cause::Aborted),
-            () = opening.aborted() => Err(Cause::Aborted),
-            () = tokio::time::sleep(timeout) => Err(Cause::HandshakeTimedOut(timeout)),
-            result = self.open(ending.clone()) => result,
-        };
-        match result {
-            Ok(shared) => opening.succeed(shared),
-            Err(cause) => opening.fail(&ending, cause),
-        }
+        let (signal, timeout) = (self.builder.signal.clone(), self.builder.handshake_timeout);
+        let open = self.open(ending.clone());
+        settle(open, signal, timeout, opening, ending).await;
     }
 
     async fn open(self, ending: Arc<SetOnce<Ending>>) -> Result<Arc<Shared>, Cause> {
         let Self { mut builder, mut request } = self;
-        let Answer { io, response, rest, handshake } = follow(&mut request, &mut builder).await?;
-        let agreed = handshake.finish(&response)?;
-        let mut seed = [0; 32];
-        random(&mut seed)?;
-        let mut connection = Connection::new(Side::Client, builder.config, agreed.deflate, seed);
-        // A response is at most HeadLimits long, so what came with it fits the input buffer.
-        connection.handle_input(&rest);
-        Ok(start(io, connection, agreed, builder.tuning, ending))
+        let answer = follow(&mut request, &mut builder).await?;
+        begin(answer, builder, ending)
     }
+}
+
+/// Opens a socket, unless that is given up first, and tells how it went.
+async fn settle(
+    open: impl Future<Output = Result<Arc<Shared>, Cause>>,
+    signal: Option<CancellationToken>,
+    timeout: Duration,
+    opening: Arc<Opening>,
+    ending: Arc<SetOnce<Ending>>,
+) {
+    let signal = signal.unwrap_or_default();
+    let result = tokio::select! {
+        biased;
+        () = signal.cancelled() => Err(Cause::Aborted),
+        () = opening.aborted() => Err(Cause::Aborted),
+        () = tokio::time::sleep(timeout) => Err(Cause::HandshakeTimedOut(timeout)),
+        result = open => result,
+    };
+    match result {
+        Ok(shared) => opening.succeed(shared),
+        Err(cause) => opening.fail(&ending, cause),
+    }
+}
+
+/// Starts the connection that a server has agreed to.
+fn begin(answer: Answer, builder: ClientBuilder, ending: Arc<SetOnce<Ending>>) -> Result<Arc<Shared>, Cause> {
+    let Answer { io, response, rest, handshake } = answer;
+    let agreed = handshake.finish(&response)?;
+    let mut seed = [0; 32];
+    random(&mut seed)?;
+    let mut connection = Connection::new(Side::Client, builder.config, agreed.deflate, seed);
+    // A response is at most HeadLimits long, so what came with it fits the input buffer.
+    connection.handle_input(&rest);
+    Ok(start(io, connection, agreed, builder.tuning, ending))
 }
 
 /// Asks until the answer is no redirect that is to be followed. `request` and `builder` are then what was asked last.
@@ -267,14 +287,19 @@ async fn ask(request: &ClientRequest, builder: &ClientBuilder) -> Result<Answer,
         None => Asked::Upgrade(None),
         Some(pool) => http2::ask(pool, request, &builder.connect).await?,
     };
-    let mut io = match asked {
+    let io = match asked {
         Asked::Answered(answer) => return Ok(*answer),
         Asked::Upgrade(Some(io)) => io,
         Asked::Upgrade(None) => transport::connect(&request.url, &builder.connect).await?,
     };
+    upgrade(io, request, &builder.connect.head_limits).await
+}
+
+/// Asks over HTTP/1.1.
+async fn upgrade(mut io: Box<dyn Io>, request: &ClientRequest, limits: &HeadLimits) -> Result<Answer, Cause> {
     let bytes = h1::encode_request(&request.request);
     write_all(&mut io, &bytes).await.map_err(|error| Cause::Lost(Some(error)))?;
-    let (response, rest) = h1::read_response(&mut io, &builder.connect.head_limits).await?;
+    let (response, rest) = h1::read_response(&mut io, limits).await?;
     Ok(Answer { io, response, rest, handshake: request.handshake.clone() })
 }
 

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use tidegate_proto::websocket::{Connection, Side};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::SetOnce;
 
-use super::{ClientBuilder, ClientRequest, random};
-use crate::http::{Io, h1, parse_url};
-use crate::websocket::{Cause, Ending, Shared, WebSocketError, WebSocketStream, start, write_all};
+use super::{ClientBuilder, ClientRequest, begin, settle, upgrade};
+use crate::http::{Io, parse_url};
+use crate::websocket::{Cause, Ending, Shared, WebSocketError, WebSocketStream};
 
 impl ClientBuilder {
     /// As [`connect`](Self::connect), but over `io`, a byte stream to the server: a Unix socket, a tunnel, a pipe in a
@@ -26,21 +25,9 @@ impl ClientBuilder {
         let request =
             ClientRequest::new(url, self.handshake.clone()).map_err(WebSocketError::without_code)?;
         let ending = socket.ending();
-        let timeout = self.handshake_timeout;
-        let signal = self.signal.clone().unwrap_or_default();
-        tokio::spawn(async move {
-            let result = tokio::select! {
-                biased;
-                () = signal.cancelled() => Err(Cause::Aborted),
-                () = opening.aborted() => Err(Cause::Aborted),
-                () = tokio::time::sleep(timeout) => Err(Cause::HandshakeTimedOut(timeout)),
-                result = open(self, request, Box::new(io), ending.clone()) => result,
-            };
-            match result {
-                Ok(shared) => opening.succeed(shared),
-                Err(cause) => opening.fail(&ending, cause),
-            }
-        });
+        let (signal, timeout) = (self.signal.clone(), self.handshake_timeout);
+        let open = open(self, request, Box::new(io), ending.clone());
+        tokio::spawn(settle(open, signal, timeout, opening, ending));
         Ok(socket)
     }
 }
@@ -48,17 +35,9 @@ impl ClientBuilder {
 async fn open(
     builder: ClientBuilder,
     request: ClientRequest,
-    mut io: Box<dyn Io>,
+    io: Box<dyn Io>,
     ending: Arc<SetOnce<Ending>>,
 ) -> Result<Arc<Shared>, Cause> {
-    let head = h1::encode_request(&request.request);
-    write_all(&mut io, &head).await.map_err(|error| Cause::Lost(Some(error)))?;
-    let (response, rest) = h1::read_response(&mut io, &builder.connect.head_limits).await?;
-    let agreed = request.handshake.finish(&response)?;
-    let mut seed = [0; 32];
-    random(&mut seed)?;
-    let mut connection = Connection::new(Side::Client, builder.config, agreed.deflate, seed);
-    // A response is at most HeadLimits long, so what came with it fits the input buffer.
-    connection.handle_input(&rest);
-    Ok(start(io, connection, agreed, builder.tuning, ending))
+    let answer = upgrade(io, &request, &builder.connect.head_limits).await?;
+    begin(answer, builder, ending)
 }

@@ -1,5 +1,6 @@
 //! Helpers shared by the test binaries of this crate.
 
+pub mod abuse;
 pub mod certificates;
 pub mod program;
 #[expect(missing_docs, reason = "the verbs of a scripted peer speak for themselves")]

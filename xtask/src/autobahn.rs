@@ -90,7 +90,7 @@ fn suite(workspace: &Workspace, arguments: &Arguments, role: &str) -> std::proce
 }
 
 /// The URL of a server that says in this line where it listens: the last URL or socket address in it.
-fn address_in(line: &str) -> Option<String> {
+pub(crate) fn address_in(line: &str) -> Option<String> {
     line.split_whitespace().rev().find_map(|word| {
         let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && !"[]".contains(c));
         let (_, address) = word.split_once("://").unwrap_or(("", word));

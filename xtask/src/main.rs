@@ -1,5 +1,6 @@
 //! The project's own commands: everything is tested by `cargo xtask test`, and by the same code in CI.
 
+mod abuse;
 mod autobahn;
 mod fuzz;
 mod process;
@@ -33,6 +34,8 @@ enum Command {
     Test(test::Arguments),
     /// Run the public WebSocket test suite against `tidegate listen --echo` and against the library's client.
     Autobahn(autobahn::Arguments),
+    /// Misbehave towards `tidegate listen --echo` in every way, and measure what that costs it.
+    Abuse(abuse::Arguments),
     /// Fuzz the protocol machines (needs a nightly toolchain).
     Fuzz(fuzz::Arguments),
     /// Only install what the tests need.
@@ -69,6 +72,7 @@ fn run(command: Command) -> Result<bool, Failure> {
     match command {
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::Autobahn(arguments) => autobahn::run(&workspace, &mut Session::shown(), &arguments),
+        Command::Abuse(arguments) => abuse::run(&workspace, &mut Session::shown(), &arguments),
         Command::Fuzz(arguments) => fuzz::run(&workspace, &mut Session::shown(), &arguments),
         Command::Setup => {
             setup::run(&workspace, &mut Session::shown())?;

@@ -29,6 +29,11 @@ impl Background {
         Ok(Self { child, output: output.to_path_buf() })
     }
 
+    /// The number that the system gave it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for a complete line of output in which `find` sees what it looks for.
     pub(crate) fn wait_for<T>(
         &mut self,

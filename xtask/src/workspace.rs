@@ -32,9 +32,12 @@ impl Workspace {
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(&self.root);
-        // These say how this very program was built and would leak into other builds.
-        for name in ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"] {
-            command.env_remove(name);
+        // These say how this very program was built and would leak into other builds: ring is built anew for them.
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if ["CARGO", "CARGO_MANIFEST_DIR"].contains(&&*text) || text.starts_with("CARGO_PKG_") {
+                command.env_remove(&name);
+            }
         }
         command
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate::{Acceptor, ApiMisuse, CloseOptions, Config, Opened};
-use tidegate_tests::raw::{BOTH, CLOSE, TEXT, halves, open, open_with, soon};
+use tidegate_tests::raw::{BOTH, CLOSE, TEXT, halves, open, open_pipe, open_with, soon};
 
 #[tokio::test]
 async fn rule_21_close_is_validated_in_every_state() {
@@ -121,4 +121,25 @@ async fn rule_26_unread_messages_do_not_hold_up_the_closing_handshake() {
         drop(peer);
         assert_eq!(soon(socket.closed()).await.expect("a clean end").close_code, 1000);
     }
+}
+
+/// Law 3: what was accepted is sent before the answer to the peer's Close, also to a peer that takes its time.
+#[tokio::test(start_paused = true)]
+async fn rule_24_a_peer_that_closes_and_reads_late_gets_all_that_was_accepted() {
+    let (mut peer, socket) = open_pipe(Acceptor::new(), 4096).await;
+    let Opened { readable: _readable, mut writable, .. } = halves(&socket).await;
+    for index in 0..60 {
+        soon(writable.write(vec![index; 1000])).await.expect("below the high water mark");
+    }
+    let close = peer.close_frame(1000, "");
+    peer.sends(close).await;
+    // Longer than a connection lingers on which nothing waits, and slower than one deadline in all.
+    for index in 0..60 {
+        tokio::time::sleep(Duration::from_millis(if index == 0 { 5000 } else { 300 })).await;
+        peer.receives(0x82, [index; 1000]).await;
+    }
+    peer.receives_close(1000, "the answer").await;
+    peer.sees_the_end("the server ends the stream").await;
+    drop(peer);
+    assert_eq!(soon(socket.closed()).await.expect("nothing was lost").close_code, 1000);
 }

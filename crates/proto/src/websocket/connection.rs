@@ -109,7 +109,7 @@ enum State {
     Ended,
 }
 
-/// How long the stream may stay open once both Close frames have gone.
+/// How long the stream may stay open once both Close frames have gone, and nothing waits to be sent.
 const MAX_LINGER: Duration = Duration::from_secs(2);
 
 impl Connection {
@@ -242,8 +242,9 @@ impl Connection {
     #[must_use]
     pub fn close_timeout(&self) -> Duration {
         match self.state {
-            // All is said. A server should end the stream, but a client need not wait for it (RFC 6455 §7.1.1).
-            State::Closed => self.config.close_timeout.min(MAX_LINGER),
+            // All is said and sent. A server should end the stream, but a client need not wait for it
+            // (RFC 6455 §7.1.1).
+            State::Closed if !self.transmit.has_remaining() => self.config.close_timeout.min(MAX_LINGER),
             _ => self.config.close_timeout,
         }
     }

@@ -31,7 +31,13 @@ impl Closing {
     /// Half of the closing handshake's time has passed, or it has just begun.
     pub(super) fn look(&mut self, now: Instant, state: &mut State) {
         let connection = &mut state.link.connection;
-        if connection.phase() != Phase::Closing {
+        let is_under_way = match connection.phase() {
+            Phase::Closing => true,
+            // The peer has closed, but not taken all that was accepted before.
+            Phase::Lingering => connection.queued_bytes() > 0,
+            Phase::Open | Phase::Ended => false,
+        };
+        if !is_under_way {
             self.next = None;
             return;
         }

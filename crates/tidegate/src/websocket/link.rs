@@ -92,14 +92,15 @@ impl Link {
 
     /// Why nothing can be written any more, if so.
     pub(crate) fn write_refusal(&self) -> Option<WebSocketError> {
+        if let Some(error) = self.write_error() {
+            return Some(error);
+        }
         match &self.incoming_end {
-            Some(Err(error)) => Some(error.clone()),
-            _ if self.write_error.is_some() => self.write_error.clone(),
             Some(Ok(info)) => {
                 Some(WebSocketError::after_close(info.clone(), Cause::PeerClosed(info.clone())))
             }
-            None if self.connection.phase() == Phase::Open => None,
-            None => Some(ApiMisuse::SendAfterClose.into()),
+            _ if self.connection.phase() == Phase::Open => None,
+            _ => Some(ApiMisuse::SendAfterClose.into()),
         }
     }
 

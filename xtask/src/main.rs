@@ -3,6 +3,7 @@
 mod abuse;
 mod autobahn;
 mod fuzz;
+mod instructions;
 mod process;
 mod screen;
 mod session;
@@ -38,6 +39,8 @@ enum Command {
     Abuse(abuse::Arguments),
     /// Fuzz the protocol machines (needs a nightly toolchain).
     Fuzz(fuzz::Arguments),
+    /// Count the instructions that a message costs, and compare them with what is written down.
+    Instructions(instructions::Arguments),
     /// Only install what the tests need.
     #[command(after_help = "Example:\n  cargo xtask setup\n\nWhat is there already stays as it is.")]
     Setup,
@@ -74,6 +77,9 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Autobahn(arguments) => autobahn::run(&workspace, &mut Session::shown(), &arguments),
         Command::Abuse(arguments) => abuse::run(&workspace, &mut Session::shown(), &arguments),
         Command::Fuzz(arguments) => fuzz::run(&workspace, &mut Session::shown(), &arguments),
+        Command::Instructions(arguments) => {
+            instructions::run(&workspace, &mut Session::shown(), &arguments)
+        }
         Command::Setup => {
             setup::run(&workspace, &mut Session::shown())?;
             println!("the tools are in {}", workspace.tools.display());

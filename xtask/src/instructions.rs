@@ -16,11 +16,9 @@ use crate::workspace::Workspace;
 
 /// What `cargo xtask instructions` takes.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  cargo xtask instructions\n  cargo xtask instructions --write\n\n\
+#[command(after_help = "Examples:\n  cargo xtask instructions\n  cargo xtask instructions --write\n\n\
     Counts an echo of 125 bytes on one connection with the loop that users write. Needs valgrind.\n\n\
-    Exit status: 0 no case costs over 5 % more than docs/instructions.txt says, 1 one does, 2 it could not be counted."
-)]
+    Exit status: 0 no case costs over 5 % more than docs/instructions.txt says, 1 one does, 2 it could not be counted.")]
 pub(crate) struct Arguments {
     /// Put what is counted into docs/instructions.txt instead of comparing it.
     #[arg(long)]

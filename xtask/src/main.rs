@@ -77,9 +77,7 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Autobahn(arguments) => autobahn::run(&workspace, &mut Session::shown(), &arguments),
         Command::Abuse(arguments) => abuse::run(&workspace, &mut Session::shown(), &arguments),
         Command::Fuzz(arguments) => fuzz::run(&workspace, &mut Session::shown(), &arguments),
-        Command::Instructions(arguments) => {
-            instructions::run(&workspace, &mut Session::shown(), &arguments)
-        }
+        Command::Instructions(arguments) => instructions::run(&workspace, &mut Session::shown(), &arguments),
         Command::Setup => {
             setup::run(&workspace, &mut Session::shown())?;
             println!("the tools are in {}", workspace.tools.display());

@@ -84,6 +84,12 @@ impl Assembler {
             .map(|message| message.take_chunk(false))
     }
 
+    /// Whether a message has begun and not ended.
+    #[inline]
+    pub(crate) fn is_within_message(&self) -> bool {
+        self.message.is_some()
+    }
+
     /// Whether messages may come compressed.
     pub(crate) fn may_inflate(&self) -> bool {
         self.inflater.is_some()

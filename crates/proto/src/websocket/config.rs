@@ -26,6 +26,9 @@ pub const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// fragments has an end.
 pub const FRAGMENT_OVERHEAD: u64 = 16;
 
+/// What a message costs to hold, beside its payload.
+pub const MESSAGE_OVERHEAD: usize = 32;
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -85,6 +88,11 @@ impl Config {
     pub fn deflate(mut self, deflate: Option<DeflateConfig>) -> Self {
         self.deflate = deflate;
         self
+    }
+
+    /// From which size on a message is compressed, where compression was agreed on.
+    pub(crate) fn min_deflated_bytes(&self) -> usize {
+        self.deflate.map_or(usize::MAX, |deflate| deflate.min_bytes)
     }
 
     /// What is offered or accepted of permessage-deflate.

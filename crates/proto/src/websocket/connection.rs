@@ -193,6 +193,7 @@ impl Connection {
     }
 
     /// Lends a buffer to read into: an idle connection owns none. What waits undecoded is moved to its front.
+    #[inline]
     pub fn lend_buffer(&mut self, buffer: Vec<u8>) {
         self.input.lend(buffer);
     }
@@ -287,10 +288,11 @@ impl Connection {
         self.transmit.sent()
     }
 
-    /// Bytes that have gone out since the newest ping that the peer has answered: it may not have read them yet.
+    /// What was accepted for sending since the newest ping that the peer has answered, and may lie unread at its end:
+    /// payload before compression, and [`MESSAGE_OVERHEAD`](super::MESSAGE_OVERHEAD) for each message.
     #[must_use]
     pub fn unanswered_bytes(&self) -> u64 {
-        self.transmit.sent().saturating_sub(self.peer_progress.answered_until)
+        self.peer_progress.accepted - self.peer_progress.answered_until
     }
 
     /// Bytes held of a message of which not all has come.

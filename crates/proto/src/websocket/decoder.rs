@@ -1,7 +1,9 @@
 //! Bytes in → frames (RFC 6455 §5.2), payload part by payload part.
 
+use bytes::Bytes;
+
 use super::input::Input;
-use super::{FrameHeader, PeerMisbehaved, Side, apply_mask};
+use super::{FrameHeader, Message, PeerMisbehaved, Side, apply_mask};
 
 /// Splits the byte stream into frames.
 ///
@@ -13,6 +15,10 @@ pub(crate) struct Decoder {
     rsv1_allowed: bool,
     frame: Option<InFrame>,
 }
+
+/// The first byte of a message in one frame, uncompressed (RFC 6455 §5.2).
+const FIN_AND_TEXT: u8 = 0x81;
+const FIN_AND_BINARY: u8 = 0x82;
 
 /// How much may be taken.
 #[derive(Clone, Copy)]
@@ -78,6 +84,49 @@ impl Decoder {
             apply_mask(key, taken, bytes);
         }
         Ok(Some(Part { header, bytes, starts, ends }))
+    }
+
+    /// A message that comes in one uncompressed frame of under 64 KiB, all of which is here, as nearly every message
+    /// does. `None` for everything else, right or wrong, of which [`next_part`](Self::next_part) is the judge; nothing
+    /// is taken then.
+    #[inline]
+    pub(crate) fn whole_message(&self, input: &mut Input, max_bytes: u64) -> Option<Message> {
+        let unread = input.unread_mut();
+        let &mut [first, second, ref rest @ ..] = unread else { return None };
+        let is_masked = second & 0x80 != 0;
+        let is_message = matches!(first, FIN_AND_TEXT | FIN_AND_BINARY);
+        if !is_message || self.frame.is_some() || is_masked != (self.peer == Side::Client) {
+            return None;
+        }
+        let (len, length_bytes) = match (second & 0x7F, rest) {
+            (len @ 0..=125, _) => (usize::from(len), 0),
+            (126, &[a, b, ..]) if a > 0 || b >= 126 => (usize::from(u16::from_be_bytes([a, b])), 2),
+            _ => return None,
+        };
+        let key_at = 2 + length_bytes;
+        let payload_at = if is_masked { key_at + 4 } else { key_at };
+        if len as u64 > max_bytes || unread.len() < payload_at + len {
+            return None;
+        }
+        // Zeros, which change nothing, where there is no key.
+        let key = if is_masked { *unread[key_at..].first_chunk::<4>()? } else { [0; 4] };
+        let payload = &mut unread[payload_at..payload_at + len];
+        if is_masked {
+            apply_mask(key, 0, payload);
+        }
+        let message = match first {
+            FIN_AND_BINARY => Message::Binary(Bytes::copy_from_slice(payload)),
+            FIN_AND_TEXT if let Ok(text) = simdutf8::basic::from_utf8(payload) => {
+                Message::Text(text.to_owned())
+            }
+            _ => {
+                // As it came, for the judge.
+                apply_mask(key, 0, payload);
+                return None;
+            }
+        };
+        input.take(payload_at + len);
+        Some(message)
     }
 
     /// How much of the data frame under way, or of the one whose header comes next, is still to be taken: for a

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::transmit::Transmit;
-use super::{FrameHeader, Opcode, apply_mask};
+use super::{FrameHeader, MAX_HEADER_BYTES, Opcode, apply_mask};
 
 /// Writes frames into a [`Transmit`].
 pub(crate) struct Encoder {
@@ -27,9 +27,11 @@ impl Encoder {
     }
 
     /// Appends one frame whose payload is copied.
+    #[inline]
     pub(crate) fn frame(&mut self, out: &mut Transmit, head: Head, payload: &[u8]) {
         let header = self.header(head, payload.len());
         out.gather(|out| {
+            out.reserve(MAX_HEADER_BYTES + payload.len());
             header.encode(out);
             let start = out.len();
             out.extend_from_slice(payload);
@@ -72,6 +74,7 @@ impl Encoder {
         }
     }
 
+    #[inline]
     fn header(&mut self, head: Head, payload_len: usize) -> FrameHeader {
         let masking_key = self.masking_keys.as_mut().map(|keys| keys.next_u32().to_ne_bytes());
         let Head { fin, rsv1, opcode } = head;

@@ -124,31 +124,24 @@ impl FrameHeader {
     }
 
     /// Appends the header to `out`, the length in its shortest form.
+    #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mask_bit = if self.masking_key.is_some() { 0x80 } else { 0 };
         let first = u8::from(self.fin) << 7 | u8::from(self.rsv1) << 6 | self.opcode.bits();
-        let mut bytes = [first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        let mut len = match self.payload_len {
-            0..=125 => {
-                bytes[1] = mask_bit | self.payload_len as u8;
-                2
+        match self.payload_len {
+            len @ 0..=125 => out.extend_from_slice(&[first, mask_bit | len as u8]),
+            len @ 126..=0xFFFF => {
+                let [a, b] = (len as u16).to_be_bytes();
+                out.extend_from_slice(&[first, mask_bit | 126, a, b]);
             }
-            126..=0xFFFF => {
-                bytes[1] = mask_bit | 126;
-                bytes[2..4].copy_from_slice(&(self.payload_len as u16).to_be_bytes());
-                4
+            len => {
+                out.extend_from_slice(&[first, mask_bit | 127]);
+                out.extend_from_slice(&len.to_be_bytes());
             }
-            _ => {
-                bytes[1] = mask_bit | 127;
-                bytes[2..10].copy_from_slice(&self.payload_len.to_be_bytes());
-                10
-            }
-        };
-        if let Some(key) = self.masking_key {
-            bytes[len..len + 4].copy_from_slice(&key);
-            len += 4;
         }
-        out.extend_from_slice(&bytes[..len]);
+        if let Some(key) = self.masking_key {
+            out.extend_from_slice(&key);
+        }
     }
 }
 

@@ -14,15 +14,23 @@ pub(crate) struct Input {
 const KEEP_BYTES: usize = 256;
 
 impl Input {
+    #[inline]
     pub(crate) fn unread(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
+    #[inline]
+    pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..]
+    }
+
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.start
     }
 
     /// Takes the next `len` unread bytes. The caller has checked that they are there.
+    #[inline]
     pub(crate) fn take(&mut self, len: usize) -> &mut [u8] {
         let start = self.start;
         self.start += len;
@@ -51,7 +59,9 @@ impl Input {
     /// Puts an empty buffer with room in place of one that has none.
     pub(crate) fn lend(&mut self, mut buffer: Vec<u8>) {
         buffer.clear();
-        buffer.extend_from_slice(self.unread());
+        if self.len() > 0 {
+            buffer.extend_from_slice(self.unread());
+        }
         self.bytes = buffer;
         self.start = 0;
     }

@@ -25,7 +25,7 @@ mod utf8;
 pub use api_misuse::ApiMisuse;
 pub use close::{CloseInfo, MAX_REASON_BYTES};
 pub use close_code::CloseCode;
-pub use config::{Config, FRAGMENT_OVERHEAD, READ_BUFFER_BYTES};
+pub use config::{Config, FRAGMENT_OVERHEAD, MESSAGE_OVERHEAD, READ_BUFFER_BYTES};
 pub use connection::{Connection, Event, Failure, Phase};
 pub use extension::{Extension, InvalidExtensions, MAX_EXTENSION_ITEMS};
 pub use frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HEADER_BYTES, Opcode, Side};

@@ -5,13 +5,22 @@ use bytes::Bytes;
 /// What the peer's pongs tell of how far it has read.
 #[derive(Default)]
 pub(crate) struct PeerProgress {
-    /// The newest ping of ours: its payload, and where it ends in the output.
+    /// What was accepted for the peer so far, by what it costs to hold: wire bytes would not tell, since compressed ones
+    /// grow.
+    pub(crate) accepted: u64,
+    /// The newest ping of ours: its payload, and what was accepted before it.
     pub(crate) ping: Option<(Bytes, u64)>,
-    /// All output up to here has been read by the peer: it answered a ping that ends there.
+    /// What was accepted up to here has been seen by the peer: it answered a ping behind it.
     pub(crate) answered_until: u64,
 }
 
 impl PeerProgress {
+    /// Takes note of payload that was accepted, or of another message's overhead.
+    #[inline]
+    pub(crate) fn accept(&mut self, bytes: usize) {
+        self.accepted += bytes as u64;
+    }
+
     pub(crate) fn take_pong(&mut self, payload: &Bytes) {
         if let Some((_, end)) = self.ping.take_if(|(sent, _)| sent == payload) {
             self.answered_until = end;

@@ -27,15 +27,23 @@ const MAX_SENT_FRONT: usize = 4096;
 
 impl Transmit {
     /// Appends to the gathering buffer.
+    #[inline]
     pub(crate) fn gather(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
-        if self.gathered_start > MAX_SENT_FRONT && self.gathered_start > self.gathered.len() / 2 {
-            // A queue that is never empty would keep all that it has sent.
-            self.gathered.drain(..self.gathered_start);
-            self.gathered_start = 0;
+        if self.gathered_start > MAX_SENT_FRONT {
+            self.drain_front();
         }
         let before = self.gathered.len();
         append(&mut self.gathered);
         self.len += self.gathered.len() - before;
+    }
+
+    /// A queue that is never empty would keep all that it has sent.
+    #[cold]
+    fn drain_front(&mut self) {
+        if self.gathered_start > self.gathered.len() / 2 {
+            self.gathered.drain(..self.gathered_start);
+            self.gathered_start = 0;
+        }
     }
 
     /// Puts `payload` behind all that has been gathered, without copying it.

@@ -39,8 +39,9 @@ impl Deadlines {
 
     /// How long after a ping any byte must come, or the connection is lost; 30 s by default.
     ///
-    /// A peer that is merely slow is not given up: when more than 16 KiB have gone out since the last ping that it
-    /// answered, they may lie unread before this one; and while nobody reads here, silence proves nothing.
+    /// A peer that is merely slow is not given up: when more than 16 KiB were written since the last ping that it
+    /// answered, payload before compression and 32 bytes a message, they may lie unread before this one; and while
+    /// nobody reads here, silence proves nothing.
     /// [`write_stall`](Self::write_stall) and the timeouts of TCP are for those.
     #[must_use]
     pub fn pong_timeout(mut self, timeout: Duration) -> Self {
@@ -64,7 +65,7 @@ impl Deadlines {
     }
 }
 
-/// What has gone out since the peer last answered a ping, from which on its silence proves nothing.
+/// What was written since the peer last answered a ping, from which on its silence proves nothing.
 const SLOW_PEER_BYTES: u64 = 16 * 1024;
 
 /// The deadlines of one connection as time passes. Nothing is noted per message: each is looked at when it is due,

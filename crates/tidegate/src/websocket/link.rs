@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut};
 use tidegate_proto::websocket::{
-    ApiMisuse, Chunk, CloseCode, CloseInfo, Connection, Event, Failure, Message, Phase, READ_BUFFER_BYTES,
+    ApiMisuse, Chunk, CloseCode, CloseInfo, Connection, Event, Failure, MESSAGE_OVERHEAD, Message, Phase,
+    READ_BUFFER_BYTES,
 };
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
@@ -57,9 +58,6 @@ pub(crate) struct Counted {
 /// Messages ahead of the reader may hold this much, and one message more.
 const AHEAD_BYTES: usize = 16 * 1024;
 
-/// What a message ahead costs beside its payload.
-const MESSAGE_OVERHEAD: usize = 32;
-
 /// Slices of one vectored write.
 const MAX_SLICES: usize = 32;
 
@@ -82,6 +80,7 @@ impl Link {
     }
 
     /// Whether more messages are here already, decoded or not, so that a reader will be back before long.
+    #[inline]
     pub(crate) fn has_backlog(&self) -> bool {
         self.connection.undecoded_bytes() > 0 || !self.ahead.is_empty()
     }
@@ -90,7 +89,14 @@ impl Link {
         self.io.is_none()
     }
 
+    /// Whether messages can be written; [`write_refusal`](Self::write_refusal) tells why not.
+    #[inline]
+    pub(crate) fn is_writable(&self) -> bool {
+        self.write_error.is_none() && self.incoming_end.is_none() && self.connection.phase() == Phase::Open
+    }
+
     /// Why nothing can be written any more, if so.
+    #[cold]
     pub(crate) fn write_refusal(&self) -> Option<WebSocketError> {
         if let Some(error) = self.write_error() {
             return Some(error);
@@ -116,12 +122,14 @@ impl Link {
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(transmit) = self.connection.poll_transmit() {
             let Some(io) = self.io.as_mut() else { break };
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let filled = transmit.chunks_vectored(&mut slices);
             let io = Pin::new(io);
-            let result = match &slices[..filled] {
-                [one] => ready!(io.poll_write(cx, one)),
-                many => ready!(io.poll_write_vectored(cx, many)),
+            let chunk = transmit.chunk();
+            let result = if chunk.len() == transmit.remaining() {
+                ready!(io.poll_write(cx, chunk))
+            } else {
+                let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+                let filled = transmit.chunks_vectored(&mut slices);
+                ready!(io.poll_write_vectored(cx, &slices[..filled]))
             };
             match result {
                 Ok(0) => self.fail_writing(io::ErrorKind::WriteZero.into()),
@@ -146,6 +154,17 @@ impl Link {
         self.connection.discard_transmit();
         self.needs_flush = false;
         self.write_error.get_or_insert_with(|| WebSocketError::abnormal(Cause::Lost(Some(error))));
+    }
+
+    /// The next message, if it has come already and is like most.
+    #[inline]
+    pub(crate) fn message_at_hand(&mut self) -> Option<Message> {
+        if !self.ahead.is_empty() {
+            return None;
+        }
+        let message = self.connection.poll_whole_message()?;
+        self.counted.messages_read += 1;
+        Some(message)
     }
 
     /// The next message, or the end. Sends what waits before it gives up for now: a batch of replies leaves when
@@ -237,6 +256,7 @@ impl Link {
     }
 
     /// Takes note of the end, if the event is one.
+    #[inline]
     fn take_event(&mut self, event: Option<Result<Event, Failure>>) -> Option<Event> {
         match event? {
             Ok(Event::Close(info)) => self.incoming_end = Some(Ok(info)),
@@ -271,12 +291,12 @@ impl Link {
             self.connection.lend_buffer(read_buffers::borrow());
         }
         let buffer = self.connection.input_buffer();
-        let room = buffer.capacity() - buffer.len();
-        if room == 0 {
+        if buffer.len() == buffer.capacity() {
             // Whoever decodes makes room, and comes back.
             return Poll::Pending;
         }
-        let result = poll_read_buf(Pin::new(io), cx, &mut buffer.limit(room));
+        // It appends to the spare capacity, and grows nothing while there is some.
+        let result = poll_read_buf(Pin::new(io), cx, buffer);
         match result {
             Poll::Pending => {
                 self.is_dry = true;

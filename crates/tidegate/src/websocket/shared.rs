@@ -130,7 +130,11 @@ impl Shared {
     }
 
     /// Awaits [`poll_read`](Self::poll_read); may be dropped at any time.
+    #[inline]
     pub(crate) async fn read(&self) -> Result<Option<Message>, WebSocketError> {
+        if let Some(message) = self.message_at_hand() {
+            return Ok(Some(message));
+        }
         let guard = StopWaiting { shared: self };
         let result = poll_fn(|cx| self.poll_read(cx)).await;
         // Done, so there is no waiting to stop.
@@ -144,6 +148,30 @@ impl Shared {
         let result = poll_fn(|cx| self.poll_chunk(cx)).await;
         std::mem::forget(guard);
         result
+    }
+
+    /// The next message, if it has come already and is like most: within a batch nobody has to wait, nor to be woken.
+    fn message_at_hand(&self) -> Option<Message> {
+        let mut state = self.lock();
+        state.has_written = false;
+        let message = state.link.message_at_hand()?;
+        self.has_read(&mut state);
+        Some(message)
+    }
+
+    /// Takes note that the reader was here and has got something.
+    #[inline]
+    fn has_read(&self, state: &mut State) {
+        if state.reader.is_parked {
+            self.unpark(state);
+        }
+        state.reader.is_away = false;
+        state.reader.was_active = true;
+        self.watch();
+        // A pong may have been made on the way.
+        if state.link.connection.queued_bytes() > 0 {
+            self.flush_soon(state);
+        }
     }
 
     /// The next message, or `None` at a clean end.
@@ -170,16 +198,11 @@ impl Shared {
         let Poll::Ready(item) = poll(&mut state.link, &mut self.io_context()) else {
             return Poll::Pending;
         };
-        self.unpark(&mut state);
         if item.is_some() {
-            state.reader.was_active = true;
-            self.watch();
-            // A pong may have been made on the way.
-            if state.link.connection.queued_bytes() > 0 {
-                self.flush_soon(&mut state);
-            }
+            self.has_read(&mut state);
             return Poll::Ready(Ok(item));
         }
+        self.unpark(&mut state);
         self.wake_driver();
         match &state.link.incoming_end {
             Some(Err(error)) => Poll::Ready(Err(error.clone())),
@@ -198,7 +221,7 @@ impl Shared {
 
     /// Has the driver look after the reader before long, unless it does so anyway.
     fn watch(&self) {
-        if !self.waiting.is_watched.swap(true, Ordering::AcqRel) {
+        if !self.is_watched() && !self.waiting.is_watched.swap(true, Ordering::AcqRel) {
             self.wake_driver();
         }
     }
@@ -262,8 +285,27 @@ impl Shared {
     fn has_room(&self, link: &Link) -> Option<Result<(), WebSocketError>> {
         match link.write_refusal() {
             Some(error) => Some(Err(error)),
-            None => (link.connection.queued_bytes() < self.high_water_mark).then_some(Ok(())),
+            None => self.is_below_mark(link).then_some(Ok(())),
         }
+    }
+
+    fn is_below_mark(&self, link: &Link) -> bool {
+        link.connection.queued_bytes() < self.high_water_mark
+    }
+
+    /// Queues a message as [`send`](Self::send) does, if nothing stands in the way; gives it back otherwise.
+    pub(crate) fn send_at_once(&self, message: Message) -> Result<(), Message> {
+        let mut state = self.lock();
+        let is_free = state.waiting_since.is_none() && self.is_below_mark(&state.link);
+        if !is_free || !state.link.is_writable() || state.link.connection.is_streaming() {
+            return Err(message);
+        }
+        // Nothing refuses it, as was just seen.
+        if state.link.connection.send(message).is_ok() {
+            state.link.counted.messages_written += 1;
+        }
+        self.after_send(&mut state);
+        Ok(())
     }
 
     /// Queues a message and sends it, at once or with those that follow.
@@ -281,7 +323,9 @@ impl Shared {
         step: impl FnOnce(&mut Link) -> Result<(), ApiMisuse>,
     ) -> Result<(), WebSocketError> {
         let mut state = self.lock();
-        if let Some(error) = state.link.write_refusal() {
+        if !state.link.is_writable()
+            && let Some(error) = state.link.write_refusal()
+        {
             return Err(error);
         }
         step(&mut state.link)?;
@@ -298,6 +342,7 @@ impl Shared {
     /// The first write after a read leaves at once, unless more messages wait to be read: then its answer is likely
     /// one of many, and all of them leave together. So do writes that follow each other. In either case the driver
     /// is asked to flush, and it runs at the latest when the writing task yields.
+    #[inline]
     fn after_send(&self, state: &mut State) {
         let is_first = !std::mem::replace(&mut state.has_written, true);
         let is_full = state.link.connection.queued_bytes() >= FLUSH_BYTES;
@@ -309,6 +354,7 @@ impl Shared {
     }
 
     /// Has the driver flush, at the latest when the task at hand yields.
+    #[inline]
     fn flush_soon(&self, state: &mut State) {
         if !std::mem::replace(&mut state.flush_is_due, true) {
             self.wake_driver();

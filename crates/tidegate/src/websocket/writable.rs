@@ -42,8 +42,13 @@ impl Writable {
     ///
     /// When the peer has closed, when the connection has failed, and after `close`.
     pub async fn write(&mut self, message: impl Into<Message>) -> Result<(), WebSocketError> {
-        self.ready().await?;
-        self.shared.send(message.into())
+        match self.shared.send_at_once(message.into()) {
+            Ok(()) => Ok(()),
+            Err(message) => {
+                self.ready().await?;
+                self.shared.send(message)
+            }
+        }
     }
 
     /// Begins a message that is written in parts, once there is room.

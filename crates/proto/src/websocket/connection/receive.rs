@@ -6,6 +6,7 @@ use super::{Connection, Event, Failure, State};
 use crate::websocket::close::{CloseInfo, MAX_REASON_BYTES};
 use crate::websocket::decoder::PartLimits;
 use crate::websocket::frame::Opcode;
+use crate::websocket::message::Message;
 use crate::websocket::peer_misbehaved::PeerMisbehaved;
 
 /// How the application wants what comes.
@@ -30,7 +31,23 @@ impl Connection {
     /// [`Failure::PeerMisbehaved`] when the peer broke a rule: the Close that tells it is queued.
     /// [`Failure::Lost`] when the stream has ended without a Close and all messages before the end are out.
     pub fn poll_event(&mut self) -> Option<Result<Event, Failure>> {
-        self.poll_taking(Taking::Messages)
+        if self.input.len() == 0 && !self.input_ended {
+            return None;
+        }
+        match self.poll_whole_message() {
+            Some(message) => Some(Ok(Event::Message(message))),
+            None => self.poll_taking(Taking::Messages),
+        }
+    }
+
+    /// The next message, if it has come in one frame and is in order, as nearly all are. `None` says nothing: what came
+    /// is then for [`poll_event`](Self::poll_event), which tries this first.
+    pub fn poll_whole_message(&mut self) -> Option<Message> {
+        if !matches!(self.state, State::Open | State::CloseSent) || self.assembler.is_within_message() {
+            return None;
+        }
+        let limit = self.config.max_frame_bytes.min(self.config.max_message_bytes);
+        self.decoder.whole_message(&mut self.input, limit)
     }
 
     /// As [`poll_event`](Self::poll_event), but gives messages while they arrive, as [`Event::Chunk`]s of at most

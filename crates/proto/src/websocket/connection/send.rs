@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes};
 
 use super::{Connection, State};
 use crate::websocket::api_misuse::ApiMisuse;
+use crate::websocket::config::MESSAGE_OVERHEAD;
 use crate::websocket::encoder::Head;
 use crate::websocket::fragmenter::fragments;
 use crate::websocket::frame::{MAX_CONTROL_PAYLOAD, Opcode};
@@ -20,12 +21,13 @@ impl Connection {
     /// # Errors
     ///
     /// [`ApiMisuse::SendAfterClose`] once a Close was sent or received; nothing is queued then.
+    #[inline]
     pub fn send(&mut self, message: Message) -> Result<(), ApiMisuse> {
         self.check_sendable()?;
         let opcode = message.kind().opcode();
-        let min_bytes = self.config.deflate.map_or(usize::MAX, |deflate| deflate.min_bytes);
+        self.peer_progress.accept(message.len() + MESSAGE_OVERHEAD);
         match &mut self.deflater {
-            Some(deflater) if message.len() >= min_bytes => {
+            Some(deflater) if message.len() >= self.config.min_deflated_bytes() => {
                 let mut compressed = Vec::new();
                 deflater.deflate(message.as_bytes(), &mut compressed);
                 self.send_payload(opcode, true, compressed.into());
@@ -50,8 +52,7 @@ impl Connection {
         }
         self.check_sendable()?;
         self.encoder.frame(&mut self.transmit, Head::control(Opcode::Ping), payload);
-        let end = self.transmit.sent() + self.transmit.remaining() as u64;
-        self.peer_progress.ping = Some((Bytes::copy_from_slice(payload), end));
+        self.peer_progress.ping = Some((Bytes::copy_from_slice(payload), self.peer_progress.accepted));
         Ok(())
     }
 
@@ -112,6 +113,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     pub(super) fn check_sendable(&self) -> Result<(), ApiMisuse> {
         match (&self.state, &self.streaming) {
             (State::Open, None) => Ok(()),

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{Connection, State};
 use crate::websocket::api_misuse::ApiMisuse;
 use crate::websocket::close_code::CloseCode;
+use crate::websocket::config::MESSAGE_OVERHEAD;
 use crate::websocket::encoder::{Encoder, Head};
 use crate::websocket::frame::Opcode;
 use crate::websocket::message::MessageKind;
@@ -31,6 +32,7 @@ impl Connection {
             }
             None => Shape::Fragments { opcode, rsv1: self.deflater.is_some() },
         };
+        self.peer_progress.accept(MESSAGE_OVERHEAD);
         let text = (kind == MessageKind::Text).then(TextBuilder::default);
         self.streaming = Some(Streaming { shape, text });
         Ok(())
@@ -59,6 +61,7 @@ impl Connection {
             checked.take();
             *text = checked;
         }
+        self.peer_progress.accept(part.len());
         match &mut streaming.shape {
             Shape::Frame { header, sent } => {
                 let offset = *sent;

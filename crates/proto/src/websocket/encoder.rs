@@ -14,7 +14,7 @@ pub(crate) struct Encoder {
 }
 
 /// From this size on a payload goes out by reference instead of being gathered.
-const BY_REFERENCE_BYTES: usize = 4096;
+pub(crate) const BY_REFERENCE_BYTES: usize = 4096;
 
 impl Encoder {
     pub(crate) fn server() -> Self {
@@ -29,16 +29,20 @@ impl Encoder {
     /// Appends one frame whose payload is copied.
     #[inline]
     pub(crate) fn frame(&mut self, out: &mut Transmit, head: Head, payload: &[u8]) {
+        out.gather(|out| self.write(head, payload, out));
+    }
+
+    /// Appends one frame to plain bytes.
+    #[inline]
+    pub(crate) fn write(&mut self, head: Head, payload: &[u8], out: &mut Vec<u8>) {
         let header = self.header(head, payload.len());
-        out.gather(|out| {
-            out.reserve(MAX_HEADER_BYTES + payload.len());
-            header.encode(out);
-            let start = out.len();
-            out.extend_from_slice(payload);
-            if let Some(key) = header.masking_key {
-                apply_mask(key, 0, &mut out[start..]);
-            }
-        });
+        out.reserve(MAX_HEADER_BYTES + payload.len());
+        header.encode(out);
+        let start = out.len();
+        out.extend_from_slice(payload);
+        if let Some(key) = header.masking_key {
+            apply_mask(key, 0, &mut out[start..]);
+        }
     }
 
     /// Appends one frame, the payload by reference when it is large.
@@ -76,10 +80,16 @@ impl Encoder {
 
     #[inline]
     fn header(&mut self, head: Head, payload_len: usize) -> FrameHeader {
-        let masking_key = self.masking_keys.as_mut().map(|keys| keys.next_u32().to_ne_bytes());
+        let masking_key = self.masking_keys.as_mut().map(|keys| next_key(keys));
         let Head { fin, rsv1, opcode } = head;
         FrameHeader { fin, rsv1, opcode, masking_key, payload_len: payload_len as u64 }
     }
+}
+
+/// Out of the way of servers, which have none.
+#[cold]
+fn next_key(keys: &mut ChaCha8Rng) -> [u8; 4] {
+    keys.next_u32().to_ne_bytes()
 }
 
 /// Nobody else sees a payload of which this is the only handle, so it is masked where it is; others are copied.

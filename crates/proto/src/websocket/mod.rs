@@ -19,6 +19,7 @@ mod message;
 mod outgoing;
 mod peer_misbehaved;
 mod pongs;
+mod prepared;
 mod transmit;
 mod utf8;
 
@@ -32,4 +33,5 @@ pub use frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HEADER_BYTES, Opcode, Side
 pub use mask::apply_mask;
 pub use message::{Chunk, Message, MessageKind};
 pub use peer_misbehaved::PeerMisbehaved;
+pub use prepared::Prepared;
 pub use transmit::Transmit;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut};
@@ -37,6 +37,8 @@ pub(crate) struct Link {
     read_error: Option<io::Error>,
     /// Whether the transport had nothing when it was last asked.
     is_dry: bool,
+    /// Called when the transport has taken something, or never will again.
+    pub(crate) room_wakers: Vec<Waker>,
     /// What is only counted.
     pub(crate) counted: Counted,
     /// How the incoming half ended: what the reader is told behind the last message.
@@ -73,6 +75,7 @@ impl Link {
             write_error: None,
             read_error: None,
             is_dry: false,
+            room_wakers: Vec::new(),
             counted: Counted::default(),
             incoming_end: None,
             ending: None,
@@ -136,6 +139,7 @@ impl Link {
                 Ok(written) => {
                     transmit.advance(written);
                     self.needs_flush = true;
+                    self.call_for_more();
                 }
                 Err(error) => self.fail_writing(error),
             };
@@ -149,10 +153,15 @@ impl Link {
         Poll::Ready(())
     }
 
+    fn call_for_more(&mut self) {
+        self.room_wakers.drain(..).for_each(Waker::wake);
+    }
+
     /// The transport takes no more. What has come already can still be read, so only this half is over.
     fn fail_writing(&mut self, error: io::Error) {
         self.connection.discard_transmit();
         self.needs_flush = false;
+        self.call_for_more();
         self.write_error.get_or_insert_with(|| WebSocketError::abnormal(Cause::Lost(Some(error))));
     }
 
@@ -425,6 +434,7 @@ impl Link {
         }
         self.settle();
         self.io = None;
+        self.call_for_more();
         if let Some(buffer) = self.connection.reclaim_buffer() {
             read_buffers::give_back(buffer);
         }

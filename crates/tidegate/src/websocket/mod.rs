@@ -7,6 +7,7 @@
 //! Driver (one task) ──────┘   flushes when the writer has yielded, watches while nobody reads, keeps deadlines
 //! ```
 
+mod broadcast;
 mod close_options;
 mod closing;
 mod deadlines;
@@ -28,6 +29,7 @@ mod waiting;
 mod writable;
 mod write;
 
+pub use broadcast::{Broadcast, Subscription};
 pub use close_options::CloseOptions;
 pub use deadlines::Deadlines;
 pub use error::{Cause, WebSocketError};

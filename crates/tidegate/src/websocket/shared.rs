@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use tidegate_proto::websocket::{ApiMisuse, Chunk, Connection, Message};
+use tidegate_proto::websocket::{ApiMisuse, Chunk, Connection, Message, Prepared};
 use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
@@ -60,6 +60,17 @@ pub(crate) enum Handle {
     Socket = 0,
     Readable = 1,
     Writable = 2,
+}
+
+/// What became of messages that were offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// All were taken.
+    Taken,
+    /// There was no room for more.
+    Blocked,
+    /// Nothing can be written any more.
+    Over,
 }
 
 /// Queued bytes from which a write is not deferred any longer: enough for one large system call.
@@ -315,6 +326,41 @@ impl Shared {
             link.counted.messages_written += 1;
             Ok(())
         })
+    }
+
+    /// Sends messages while there is room, `None` standing for one to leave out, and tells how many it took. `waker` is
+    /// called when there is room again.
+    pub(crate) fn offer<'a>(
+        &self,
+        messages: impl Iterator<Item = Option<&'a Prepared>>,
+        waker: &Waker,
+    ) -> (usize, Offered) {
+        let mut state = self.lock();
+        let State { link, .. } = &mut *state;
+        let (mut taken, mut offered) = (0, Offered::Taken);
+        for message in messages {
+            if let Some(message) = message {
+                if !self.is_below_mark(link) {
+                    let _ = link.poll_flush(&mut self.io_context());
+                }
+                if !link.is_writable() {
+                    offered = Offered::Over;
+                    break;
+                }
+                // A message that is written in parts has to end first.
+                if !self.is_below_mark(link) || link.connection.send_prepared(message).is_err() {
+                    offered = Offered::Blocked;
+                    break;
+                }
+                link.counted.messages_written += 1;
+            }
+            taken += 1;
+        }
+        let _ = link.poll_flush(&mut self.io_context());
+        if offered == Offered::Blocked {
+            link.room_wakers.push(waker.clone());
+        }
+        (taken, offered)
     }
 
     /// Has the connection queue something, and sends it, at once or with what follows.

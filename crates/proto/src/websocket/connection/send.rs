@@ -7,9 +7,10 @@ use crate::websocket::api_misuse::ApiMisuse;
 use crate::websocket::config::MESSAGE_OVERHEAD;
 use crate::websocket::encoder::Head;
 use crate::websocket::fragmenter::fragments;
-use crate::websocket::frame::{MAX_CONTROL_PAYLOAD, Opcode};
+use crate::websocket::frame::{MAX_CONTROL_PAYLOAD, Opcode, Side};
 use crate::websocket::message::Message;
 use crate::websocket::pongs::MAX_QUEUED_PONG_BYTES;
+use crate::websocket::prepared::Prepared;
 use crate::websocket::transmit::Transmit;
 
 /// Messages under this size are copied without becoming a shared buffer first.
@@ -37,6 +38,22 @@ impl Connection {
                 self.encoder.frame(&mut self.transmit, head, message.as_bytes());
             }
             _ => self.send_payload(opcode, false, message.into_bytes()),
+        }
+        Ok(())
+    }
+
+    /// Queues a message that was encoded before, uncompressed whatever was agreed on.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&mut self, message: &Prepared) -> Result<(), ApiMisuse> {
+        self.check_sendable()?;
+        self.peer_progress.accept(message.len() + MESSAGE_OVERHEAD);
+        if self.side == Side::Server && message.len() <= self.config.fragment_bytes {
+            message.put(&mut self.transmit);
+        } else {
+            self.send_payload(message.kind().opcode(), false, message.payload());
         }
         Ok(())
     }

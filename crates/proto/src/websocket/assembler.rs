@@ -84,6 +84,17 @@ impl Assembler {
             .map(|message| message.take_chunk(false))
     }
 
+    /// Where the payload of an unfinished message goes as it comes: of one that is binary, uncompressed and not read in
+    /// parts.
+    pub(crate) fn plain_body(&mut self) -> Option<&mut Vec<u8>> {
+        match self.message.as_mut()? {
+            Unfinished { body: Body::Binary(body), is_compressed: false, is_streamed: false, .. } => {
+                Some(body)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a message has begun and not ended.
     #[inline]
     pub(crate) fn is_within_message(&self) -> bool {

@@ -109,6 +109,9 @@ enum State {
     Ended,
 }
 
+/// From which size on what is left of a frame is read to where it belongs, instead of being copied there.
+const MIN_DIRECT_BYTES: usize = 16 * 1024;
+
 /// How long the stream may stay open once both Close frames have gone, and nothing waits to be sent.
 const MAX_LINGER: Duration = Duration::from_secs(2);
 
@@ -190,6 +193,32 @@ impl Connection {
     /// [`handle_input`](Self::handle_input). Append no more than its spare capacity.
     pub fn input_buffer(&mut self) -> &mut Vec<u8> {
         self.input.buffer()
+    }
+
+    /// Where to read the payload of a large message directly, and how many bytes of it at most: without the copy that
+    /// the way through [`input_buffer`](Self::input_buffer) takes. Tell [`handle_direct`](Self::handle_direct) how many
+    /// were appended. The buffer grows with what has come, not with what the header declares.
+    pub fn direct_buffer(&mut self) -> Option<(&mut Vec<u8>, usize)> {
+        let remaining = self.decoder.remaining();
+        if self.input.len() > 0 || remaining < MIN_DIRECT_BYTES as u64 {
+            return None;
+        }
+        let body = self.assembler.plain_body()?;
+        // In memory before long, and held to the limit of a message, so it fits a usize.
+        let wanted = remaining.min(body.len().max(READ_BUFFER_BYTES) as u64) as usize;
+        if body.capacity() - body.len() < wanted.min(READ_BUFFER_BYTES) {
+            body.reserve_exact(wanted);
+        }
+        let room = body.capacity() - body.len();
+        Some((body, room.min(usize::try_from(remaining).unwrap_or(usize::MAX))))
+    }
+
+    /// Takes note that `read` bytes were appended to [`direct_buffer`](Self::direct_buffer).
+    pub fn handle_direct(&mut self, read: usize) {
+        if let Some(body) = self.assembler.plain_body() {
+            let start = body.len() - read.min(body.len());
+            self.decoder.take_direct(&mut body[start..]);
+        }
     }
 
     /// Lends a buffer to read into: an idle connection owns none. What waits undecoded is moved to its front.

@@ -129,6 +129,27 @@ impl Decoder {
         Some(message)
     }
 
+    /// Whether the next byte begins a frame.
+    #[inline]
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.frame.is_none()
+    }
+
+    /// How many payload bytes of the data frame under way have yet to come.
+    pub(crate) fn remaining(&self) -> u64 {
+        self.frame.as_ref().map_or(0, |frame| frame.header.payload_len - frame.taken)
+    }
+
+    /// Takes payload of the frame under way that did not come through the input, unmasking it where it is.
+    pub(crate) fn take_direct(&mut self, payload: &mut [u8]) {
+        if let Some(frame) = &mut self.frame {
+            if let Some(key) = frame.header.masking_key {
+                apply_mask(key, frame.taken, payload);
+            }
+            frame.taken += payload.len() as u64;
+        }
+    }
+
     /// How much of the data frame under way, or of the one whose header comes next, is still to be taken: for a
     /// look ahead that takes nothing. Control frames and broken headers count as empty.
     pub(crate) fn upcoming_bytes(&self, input: &Input) -> u64 {

@@ -296,16 +296,24 @@ impl Link {
             self.connection.handle_eof();
             return Poll::Ready(());
         };
-        if self.connection.input_buffer().capacity() < READ_BUFFER_BYTES {
-            self.connection.lend_buffer(read_buffers::borrow());
-        }
-        let buffer = self.connection.input_buffer();
-        if buffer.len() == buffer.capacity() {
-            // Whoever decodes makes room, and comes back.
-            return Poll::Pending;
-        }
-        // It appends to the spare capacity, and grows nothing while there is some.
-        let result = poll_read_buf(Pin::new(io), cx, buffer);
+        let result = if let Some((body, room)) = self.connection.direct_buffer() {
+            let result = poll_read_buf(Pin::new(io), cx, &mut body.limit(room));
+            if let Poll::Ready(Ok(read)) = result {
+                self.connection.handle_direct(read);
+            }
+            result
+        } else {
+            if self.connection.input_buffer().capacity() < READ_BUFFER_BYTES {
+                self.connection.lend_buffer(read_buffers::borrow());
+            }
+            let buffer = self.connection.input_buffer();
+            if buffer.len() == buffer.capacity() {
+                // Whoever decodes makes room, and comes back.
+                return Poll::Pending;
+            }
+            // It appends to the spare capacity, and grows nothing while there is some.
+            poll_read_buf(Pin::new(io), cx, buffer)
+        };
         match result {
             Poll::Pending => {
                 self.is_dry = true;

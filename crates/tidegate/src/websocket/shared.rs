@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use tidegate_proto::websocket::{ApiMisuse, Chunk, Connection, Message, Prepared};
+use tidegate_proto::websocket::{ApiMisuse, Chunk, Connection, Message, Prepared, READ_BUFFER_BYTES};
 use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
@@ -73,8 +73,8 @@ pub(crate) enum Offered {
     Over,
 }
 
-/// Queued bytes from which a write is not deferred any longer: enough for one large system call.
-const FLUSH_BYTES: usize = 32 * 1024;
+/// Queued bytes from which a write is not deferred any longer: what one read brought, so its echo is one write.
+const FLUSH_BYTES: usize = READ_BUFFER_BYTES;
 
 impl Shared {
     /// A connection whose opening handshake is done. It needs a [driver](super::driver::spawn).

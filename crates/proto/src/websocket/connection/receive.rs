@@ -31,7 +31,7 @@ impl Connection {
     /// [`Failure::PeerMisbehaved`] when the peer broke a rule: the Close that tells it is queued.
     /// [`Failure::Lost`] when the stream has ended without a Close and all messages before the end are out.
     pub fn poll_event(&mut self) -> Option<Result<Event, Failure>> {
-        if self.input.len() == 0 && !self.input_ended {
+        if self.input.len() == 0 && self.decoder.is_between_frames() && !self.input_ended {
             return None;
         }
         match self.poll_whole_message() {

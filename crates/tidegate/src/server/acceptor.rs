@@ -275,6 +275,8 @@ impl Acceptor {
 
     /// As [`accept`](Self::accept), from a client at this address, which the hooks then see as [`PeerAddress`].
     ///
+    /// Dropping the future closes `io`.
+    ///
     /// # Errors
     ///
     /// As [`accept`](Self::accept).
@@ -347,7 +349,7 @@ impl Acceptor {
     /// Judges a request that an HTTP server of one's own has read: the response to send, and what to
     /// [`start`](Accepted::start) on the connection behind it.
     ///
-    /// May be dropped at any await.
+    /// May be dropped at any await: the place that the request took is free again.
     ///
     /// # Errors
     ///

@@ -108,7 +108,8 @@ impl Connections {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future drops no connection: all have been asked to close. It may be called again.
+    /// Dropping the future drops no connection: all have been asked to close. It may be called again, and then counts
+    /// what it would have counted.
     pub async fn shut_down(&self, drain: Duration) -> Drained {
         let deadline = Instant::now() + drain;
         self.registry.go_away();
@@ -124,12 +125,14 @@ impl Connections {
         }
         let mut drained = Drained::default();
         let last_word = Instant::now() + LAST_WORD;
-        for ending in self.registry.take_endings() {
+        let mut uncounted = self.registry.take_endings();
+        for ending in &uncounted.endings {
             match timeout_at(last_word, ending.wait()).await {
                 Ok(Ok(_)) => drained.closed += 1,
                 Ok(Err(_)) | Err(_) => drained.cut_off += 1,
             }
         }
+        uncounted.endings.clear();
         drained
     }
 
@@ -200,8 +203,9 @@ impl Registry {
         table.places.values().filter_map(|place| place.open.as_ref()?.shared.upgrade()).collect()
     }
 
-    fn take_endings(&self) -> Vec<Arc<SetOnce<Ending>>> {
-        std::mem::take(&mut self.lock().endings)
+    fn take_endings(&self) -> Uncounted<'_> {
+        let endings = std::mem::take(&mut self.lock().endings);
+        Uncounted { registry: self, endings }
     }
 
     async fn emptied(&self) {
@@ -212,6 +216,18 @@ impl Registry {
             }
             left.await;
         }
+    }
+}
+
+/// Endings that are being counted; what is left of them when this is dropped is counted by the next shutdown.
+struct Uncounted<'a> {
+    registry: &'a Registry,
+    endings: Vec<Arc<SetOnce<Ending>>>,
+}
+
+impl Drop for Uncounted<'_> {
+    fn drop(&mut self) {
+        self.registry.lock().endings.append(&mut self.endings);
     }
 }
 

@@ -52,7 +52,8 @@ impl Acceptor {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future breaks the WebSockets over HTTP/2 off; their handlers run on, and see that.
+    /// Dropping the future breaks the WebSockets over HTTP/2 off; their handlers run on, and see that. Over HTTP/1.1
+    /// it closes `io` before the WebSocket is open, and drops the handler after that.
     pub async fn serve_connection<H, F>(
         &self,
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,

@@ -52,6 +52,8 @@ impl Acceptor {
     /// # }
     /// ```
     ///
+    /// May be dropped at any await: nothing opens then, and the place that the request took is free again.
+    ///
     /// # Errors
     ///
     /// The refusal to send instead, by [`Refusal::into_response`]: for a request that opens no WebSocket, too.

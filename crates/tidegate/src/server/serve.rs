@@ -18,6 +18,8 @@ use crate::websocket::WebSocketStream;
 
 /// Accepts one WebSocketStream from any byte stream, with the default policy. [`Acceptor`] has all the settings.
 ///
+/// Dropping the future closes `io`.
+///
 /// # Errors
 ///
 /// As [`Acceptor::accept`].
@@ -28,7 +30,7 @@ pub async fn accept(
 }
 
 /// Accepts WebSocketStreams from a listener, with the default policy, and runs `handler` for each in a task of its
-/// own. [`Acceptor::serve`] takes settings.
+/// own. [`Acceptor::serve`] takes settings. Dropping the future stops accepting; connections go on.
 ///
 /// ```no_run
 /// # async fn example() -> std::io::Result<()> {

@@ -75,7 +75,8 @@ impl Readable {
     /// Writes every message to `writable`, at the pace at which that takes them, until this half ends; then closes
     /// `writable`, and waits for its end.
     ///
-    /// Dropping the future drops both halves.
+    /// Dropping the future drops both halves, and with them the one message that may lie between: read, and not
+    /// accepted by `writable` yet. What was accepted is sent.
     ///
     /// # Errors
     ///

@@ -57,6 +57,8 @@ impl Writable {
     /// last byte, so a long message that is written slowly looks like silence to the peer. Without a length it goes
     /// out in fragments, compressed where that was agreed on.
     ///
+    /// May be dropped at any await: then no message was begun.
+    ///
     /// # Errors
     ///
     /// As [`write`](Self::write).
@@ -73,6 +75,8 @@ impl Writable {
 
     /// Waits until a write would be accepted at once.
     ///
+    /// May be dropped at any await, and called again.
+    ///
     /// # Errors
     ///
     /// As [`write`](Self::write).
@@ -82,6 +86,8 @@ impl Writable {
 
     /// Waits until the transport has taken all that was accepted. Needed only before something outside depends on
     /// it, as the end of the process.
+    ///
+    /// May be dropped at any await, and called again: what was accepted leaves all the same.
     ///
     /// # Errors
     ///
@@ -107,6 +113,9 @@ impl Writable {
     }
 
     /// Sends all that was accepted, then an empty Close, and waits for the peer's.
+    ///
+    /// May be dropped at any await: closing begins with the first poll, and goes on by itself. A future that was
+    /// never polled has closed nothing; it drops the writable.
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
 //! The project's own commands: everything is tested by `cargo xtask test`, and by the same code in CI.
 
 mod abuse;
+mod api;
 mod autobahn;
 mod fuzz;
 mod instructions;
@@ -37,6 +38,8 @@ enum Command {
     Autobahn(autobahn::Arguments),
     /// Misbehave towards `tidegate listen --echo` in every way, and measure what that costs it.
     Abuse(abuse::Arguments),
+    /// Compare the public API of the crates with docs/api, or write that anew.
+    Api(api::Arguments),
     /// Fuzz the protocol machines (needs a nightly toolchain).
     Fuzz(fuzz::Arguments),
     /// Count the instructions that a message costs, and compare them with what is written down.
@@ -76,6 +79,7 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::Autobahn(arguments) => autobahn::run(&workspace, &mut Session::shown(), &arguments),
         Command::Abuse(arguments) => abuse::run(&workspace, &mut Session::shown(), &arguments),
+        Command::Api(arguments) => api::run(&workspace, &mut Session::shown(), &arguments),
         Command::Fuzz(arguments) => fuzz::run(&workspace, &mut Session::shown(), &arguments),
         Command::Instructions(arguments) => instructions::run(&workspace, &mut Session::shown(), &arguments),
         Command::Setup => {

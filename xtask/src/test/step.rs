@@ -11,7 +11,7 @@ use crate::process::first_line;
 use crate::session::Session;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{Failure, fuzz, setup};
+use crate::{Failure, api, fuzz, setup};
 
 /// A step, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -20,6 +20,7 @@ pub(crate) enum Step {
     Fmt,
     Clippy,
     Doc,
+    Api,
     Build,
     Test,
     Doctest,
@@ -72,6 +73,7 @@ impl Step {
             Self::Fmt => "fmt",
             Self::Clippy => "clippy",
             Self::Doc => "doc",
+            Self::Api => "api",
             Self::Build => "build",
             Self::Test => "test",
             Self::Doctest => "doctest",
@@ -87,6 +89,7 @@ impl Step {
             Self::Fmt => "cargo fmt --check",
             Self::Clippy => "cargo clippy on everything, warnings denied",
             Self::Doc => "cargo doc, warnings denied",
+            Self::Api => "the public API of the crates against docs/api",
             Self::Build => "the release build of the tidegate binary",
             Self::Test => "every test of the workspace, by nextest where it is installed",
             Self::Doctest => "the examples in the documentation",
@@ -112,7 +115,7 @@ impl Step {
     fn limit(self) -> Duration {
         let minutes = match self {
             Self::Fmt => 2,
-            Self::Doc | Self::Doctest => 10,
+            Self::Doc | Self::Api | Self::Doctest => 10,
             Self::Setup | Self::Clippy | Self::Build | Self::AutobahnServer | Self::AutobahnClient => 15,
             Self::Fuzz => 20,
             Self::Test => 30,
@@ -166,6 +169,7 @@ impl Step {
                 let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
                 session.run(doc.env("RUSTDOCFLAGS", "-D warnings")).map(Found::Check)
             }
+            Self::Api => api::run(workspace, session, &api::Arguments { write: false }).map(Found::Check),
             Self::Build => session.run(&mut cargo(&["build", "--release"])).map(Found::Check),
             Self::Test => session.run(with_tools(workspace, &mut test_command(workspace))).map(Found::Tests),
             Self::Doctest => {

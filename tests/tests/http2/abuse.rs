@@ -13,15 +13,15 @@ use tokio::net::TcpStream;
 use crate::frames::Raw;
 use crate::rig::{Layer, Server, echo, open, pool, soon};
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
 /// Sends what a peer sends, and returns the code of the GOAWAY that ends the connection.
-async fn told_off(server: &Server, frames: Vec<u8>) -> u32 {
+pub(crate) async fn told_off(server: &Server, frames: Vec<u8>) -> u32 {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
     stream.write_all(PREFACE).await.unwrap();
     stream.write_all(&frame(4, 0, 0, &[])).await.unwrap();

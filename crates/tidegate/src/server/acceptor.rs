@@ -213,7 +213,7 @@ impl Acceptor {
     }
 
     /// How many connections there may be at a time; 16,384 by default. A client beyond is refused with 503 and a
-    /// `Retry-After`.
+    /// `Retry-After`. Over HTTP/2 a whole connection beyond gets the same answer to its first request, then a GOAWAY.
     #[must_use]
     pub fn max_connections(self, connections: usize) -> Self {
         self.with(|settings| settings.limits.total = connections.max(1))

@@ -10,6 +10,7 @@ use http::{Method, Request, StatusCode};
 use tidegate_proto::websocket::handshake::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::acceptor::{AcceptError, Acceptor};
@@ -84,10 +85,35 @@ impl Acceptor {
         if !is_http2 {
             return Ok(Begun::Http1(self.accept_secured(Box::new(io), peer, deadline).await?));
         }
-        // Without a place for it, no request can be read that might be answered.
         let ip = peer.map(|peer| peer.ip());
-        let slot = settings.connections.enter(settings.limits, ip).map_err(AcceptError::Refused)?;
-        Ok(Begun::Http2(Box::new(Http2Connection { io, http2, peer, deadline, _slot: slot })))
+        match settings.connections.enter(settings.limits, ip) {
+            Ok(slot) => {
+                Ok(Begun::Http2(Box::new(Http2Connection { io, http2, peer, deadline, _slot: slot })))
+            }
+            Err(refusal) => {
+                self.refuse_connection(io, &http2, deadline, &refusal).await;
+                Err(AcceptError::Refused(refusal))
+            }
+        }
+    }
+
+    /// Tells a client that there is no place for why, by the answer to its first request, and sends it away with a
+    /// GOAWAY. A client that asks nothing by the deadline is dropped.
+    async fn refuse_connection(&self, io: impl Io, http2: &Http2, deadline: Instant, refusal: &Refusal) {
+        let answered = CancellationToken::new();
+        let on_request = |_, responder: Responder| {
+            let (response, guard) = (refusal.clone().into_response(), answered.clone().drop_guard());
+            tokio::spawn(async move {
+                responder.refuse(response).await;
+                drop(guard);
+            });
+        };
+        let http2 = http2.max_streams(1);
+        let header_bytes = self.settings.head_limits.byte_limit();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let serving = h2::serve(io, &http2, header_bytes, left, answered.cancelled(), on_request);
+        // The client is refused, whether it hears why or not.
+        let _ = timeout_at(deadline, serving).await;
     }
 
     async fn look(&self, io: impl Io) -> Result<(Rewound<Box<dyn Io>>, bool), AcceptError> {

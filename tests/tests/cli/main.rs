@@ -9,6 +9,7 @@ mod backpressure;
 mod closing;
 mod connect;
 mod exit_codes;
+mod http2;
 mod interrupt;
 mod peer;
 mod process;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate::{Acceptor, ApiMisuse, CloseOptions, Config, Opened};
+use tidegate::{Acceptor, ApiMisuse, Cause, CloseOptions, Config, Opened};
 use tidegate_tests::raw::{BOTH, CLOSE, TEXT, halves, open, open_pipe, open_with, soon};
 
 #[tokio::test]
@@ -142,4 +142,31 @@ async fn rule_24_a_peer_that_closes_and_reads_late_gets_all_that_was_accepted() 
     peer.sees_the_end("the server ends the stream").await;
     drop(peer);
     assert_eq!(soon(socket.closed()).await.expect("nothing was lost").close_code, 1000);
+}
+
+/// By the peer's doing, by nobody's, and by one's own.
+#[tokio::test]
+async fn rule_25_an_error_has_a_code_a_reason_and_says_whose_doing_it_was() {
+    for role in BOTH {
+        let (mut peer, socket) = open(role).await;
+        let Opened { mut readable, .. } = halves(&socket).await;
+        // A reserved opcode.
+        peer.sends_frame(0x83, "").await;
+        let error = soon(readable.read()).await.expect_err("it broke the protocol");
+        assert_eq!((error.close_code().expect("a code").get(), error.reason()), (1006, ""));
+        assert!(matches!(error.cause(), Cause::PeerMisbehaved(_)), "{error:?}");
+
+        let (peer, socket) = open(role).await;
+        drop(peer);
+        let error = soon(socket.closed()).await.expect_err("no Close came");
+        assert_eq!((error.close_code().expect("a code").get(), error.reason()), (1006, ""));
+        assert!(matches!(error.cause(), Cause::Lost(_)), "{error:?}");
+
+        let (_peer, socket) = open(role).await;
+        let Opened { mut writable, .. } = halves(&socket).await;
+        socket.close(()).expect("a good code");
+        let error = soon(writable.write("late")).await.expect_err("it is closing");
+        assert_eq!((error.close_code(), error.reason()), (None, ""));
+        assert!(matches!(error.cause(), Cause::ApiMisuse(ApiMisuse::SendAfterClose)), "{error:?}");
+    }
 }

@@ -2,6 +2,8 @@
 //! the library on either side of the connection where the rule has two.
 
 mod closing;
+mod documented;
 mod opening;
 mod reading;
+mod unread;
 mod writing;

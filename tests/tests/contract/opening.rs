@@ -162,3 +162,11 @@ async fn rule_21_close_is_validated_while_connecting_too() {
     let still_connecting = tokio::time::timeout(Duration::from_millis(20), socket.opened()).await;
     assert!(still_connecting.is_err(), "a refused close changes nothing");
 }
+
+#[tokio::test]
+async fn hole_a_bad_url_is_told_before_a_signal_that_was_cancelled() {
+    let signal = CancellationToken::new();
+    signal.cancel();
+    let error = WebSocketStream::builder("ftp://h/").signal(signal).connect().expect_err("a bad URL");
+    assert!(matches!(error.cause(), Cause::InvalidUrl(_)), "{error:?}");
+}

@@ -33,6 +33,7 @@ const SYSTEM: &[(&[&str], &[&str])] = &[
     // Daemons, which are not in the path of everybody.
     (&["sh", "-c", "PATH=$PATH:/usr/sbin nginx -v 2>&1"], &["nginx"]),
     (&["sh", "-c", "PATH=$PATH:/usr/sbin haproxy -v"], &["haproxy"]),
+    (&["sh", "-c", "PATH=$PATH:/usr/sbin nghttpx --version"], &["nghttp2-proxy"]),
     (&["python3", "-c", "import ensurepip, venv; print('there')"], &["python3", "python3-venv"]),
     (&["node", "--version"], &["nodejs"]),
     (&["npm", "--version"], &["npm"]),

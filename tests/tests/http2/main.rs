@@ -10,6 +10,7 @@ mod flow;
 mod frames;
 mod limits;
 mod messages;
+mod nghttpx;
 mod opening;
 mod others;
 mod pool;

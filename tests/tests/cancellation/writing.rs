@@ -1,5 +1,7 @@
 //! Writing: `write`, `begin`, `MessageWriter`, `ready`, `flush`, `close`.
 
+use std::time::Duration;
+
 use tidegate::{CloseCode, MessageKind, MessageWriter};
 use tokio::io::AsyncWriteExt;
 
@@ -188,5 +190,31 @@ fn a_dropped_close_goes_on_by_itself() {
             is_whole
         })
         .await;
+    });
+}
+
+/// Only the time for which somebody waited is told as waited, by the clock that turns by itself.
+#[test]
+fn a_dropped_write_waits_no_longer() {
+    paused(async {
+        let (mut one, mut two) = pair().await;
+        one.writable.write(payload(0)).await.unwrap();
+        let waited = tokio::time::timeout(Duration::from_secs(1), async {
+            for number in 1.. {
+                one.writable.write(payload(number)).await.unwrap();
+            }
+        });
+        assert!(waited.await.is_err(), "nobody reads");
+        let written = one.socket.stats().messages_written as usize;
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let reader = tokio::spawn(async move {
+            for number in 0..written {
+                assert_eq!(two.reads().await, payload(number));
+            }
+            two
+        });
+        one.writable.ready().await.unwrap();
+        assert!(one.socket.stats().write_waited < Duration::from_secs(10), "{:?}", one.socket.stats());
+        still_works(one, reader.await.unwrap()).await;
     });
 }

@@ -1,6 +1,5 @@
 //! A message that is written in parts.
 
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -39,7 +38,7 @@ impl<'a> MessageWriter<'a> {
     /// More than the announced length, text that is not UTF-8, and whatever ends the connection. After the former
     /// two the message can go on.
     pub async fn write(&mut self, part: impl Into<Bytes>) -> Result<(), WebSocketError> {
-        poll_fn(|cx| self.shared.poll_ready(cx)).await?;
+        self.shared.ready().await?;
         let part = part.into();
         self.shared.queue(|link| link.connection.send_part(part))
     }

@@ -258,6 +258,22 @@ impl Shared {
         state.reader.is_away = false;
     }
 
+    /// Awaits [`poll_ready`](Self::poll_ready); may be dropped at any time.
+    pub(crate) async fn ready(&self) -> Result<(), WebSocketError> {
+        let guard = StopWriting { shared: self };
+        let result = poll_fn(|cx| self.poll_ready(cx)).await;
+        std::mem::forget(guard);
+        result
+    }
+
+    /// Takes note that nobody waits to write any more.
+    fn stop_waiting_to_write(&self) {
+        let mut state = self.lock();
+        if let Some(since) = state.waiting_since.take() {
+            state.link.counted.write_waited += since.elapsed();
+        }
+    }
+
     /// Whether a message may be written now; waits below the high water mark.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
         let mut state = self.lock();
@@ -498,5 +514,16 @@ struct StopWaiting<'a> {
 impl Drop for StopWaiting<'_> {
     fn drop(&mut self) {
         self.shared.stop_waiting_to_read();
+    }
+}
+
+/// Tells the shared state when a `write` is dropped while it waits, so that its waiting is not counted on.
+struct StopWriting<'a> {
+    shared: &'a Shared,
+}
+
+impl Drop for StopWriting<'_> {
+    fn drop(&mut self) {
+        self.shared.stop_waiting_to_write();
     }
 }

@@ -81,7 +81,7 @@ impl Writable {
     ///
     /// As [`write`](Self::write).
     pub async fn ready(&mut self) -> Result<(), WebSocketError> {
-        poll_fn(|cx| self.shared.poll_ready(cx)).await
+        self.shared.ready().await
     }
 
     /// Waits until the transport has taken all that was accepted. Needed only before something outside depends on

@@ -285,16 +285,43 @@ fn an_idle_connection_holds_little() {
             assert!(deflater.memory() <= 1024 && inflater.memory() <= 1024);
             let message = deflate(&mut deflater, &payload);
             inflate(&mut inflater, &message).unwrap();
-            if takeover {
-                assert!(deflater.memory() > 137_000 && inflater.memory() > 32_768);
-                deflater.park();
-                inflater.park();
-            }
             let limit = 1024 + if takeover { 1 << bits } else { 0 };
             assert!(deflater.memory() <= limit, "{bits} bits: {}", deflater.memory());
             assert!(inflater.memory() <= limit, "{bits} bits: {}", inflater.memory());
+            // During a message they hold a state each.
+            deflater.deflate_part(b"begun", false, &mut Vec::new());
+            inflater.inflate(&[0xf2], &mut |_| Ok(())).unwrap();
+            assert!(deflater.memory() > 137_000 && inflater.memory() > 32_768);
         }
     }
+}
+
+#[test]
+fn a_connection_that_moves_between_threads_finds_no_stale_state() {
+    let (mut deflater, mut inflater) = (Deflater::new(15, true, 6, 8), Inflater::new(15, true));
+    let mut random = Random(5);
+    // The same two threads in turn, each with what the other one does not know.
+    let (send, work) = std::sync::mpsc::sync_channel::<(Deflater, Inflater, Vec<u8>)>(1);
+    let (done, receive) = std::sync::mpsc::sync_channel(1);
+    let other = std::thread::spawn(move || {
+        for (mut deflater, mut inflater, payload) in work {
+            let message = deflate(&mut deflater, &payload);
+            assert!(inflate(&mut inflater, &message).as_ref() == Ok(&payload));
+            done.send((deflater, inflater)).unwrap();
+        }
+    });
+    for turn in 0..40 {
+        let payload = random.text(900);
+        if random.below(2) == 0 {
+            send.send((deflater, inflater, payload)).unwrap();
+            (deflater, inflater) = receive.recv().unwrap();
+        } else {
+            let message = deflate(&mut deflater, &payload);
+            assert!(inflate(&mut inflater, &message).as_ref() == Ok(&payload), "turn {turn}");
+        }
+    }
+    drop(send);
+    other.join().unwrap();
 }
 
 #[test]

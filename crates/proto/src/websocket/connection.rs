@@ -349,8 +349,7 @@ impl Connection {
         self.input.len() < READ_BUFFER_BYTES && !self.input_ended
     }
 
-    /// Gives up memory that an idle connection does not need: compression state goes back to its pool, and only
-    /// the window stays. Costs some time at the next compressed message.
+    /// Gives up memory that an idle connection does not need: of compression, only the windows' contents stay.
     pub fn park(&mut self) {
         if let Some(deflater) = &mut self.deflater {
             deflater.park();
@@ -377,6 +376,7 @@ fn codecs(side: Side, config: &Config, params: DeflateParams) -> (Inflater, Defl
         Side::Server => (client, server),
     };
     let deflate = config.deflate.unwrap_or_default();
-    let deflater = Deflater::new(out_bits, out_takeover, deflate.level, deflate.mem_level);
+    let deflater =
+        Deflater::new(out_bits.min(deflate.reach_bits), out_takeover, deflate.level, deflate.mem_level);
     (Inflater::new(in_bits, in_takeover), deflater)
 }

@@ -31,7 +31,12 @@ impl Connection {
             Some(deflater) if message.len() >= self.config.min_deflated_bytes() => {
                 let mut compressed = Vec::new();
                 deflater.deflate(message.as_bytes(), &mut compressed);
-                self.send_payload(opcode, true, compressed.into());
+                if compressed.len() < SMALL_MESSAGE_BYTES && compressed.len() <= self.config.fragment_bytes {
+                    let head = Head { fin: true, rsv1: true, opcode };
+                    self.encoder.frame(&mut self.transmit, head, &compressed);
+                } else {
+                    self.send_payload(opcode, true, compressed.into());
+                }
             }
             _ if message.len() < SMALL_MESSAGE_BYTES && message.len() <= self.config.fragment_bytes => {
                 let head = Head { fin: true, rsv1: false, opcode };

@@ -3,22 +3,14 @@
 use zlib_rs::{DeflateFlush, Status};
 
 use super::pool::{DeflateShape, DeflateState, with_scratch};
+use super::slot::Slot;
 
 /// Deflates the messages of one direction of one connection.
 ///
-/// It holds 137 to 420 KiB and up to a window of history while it is busy. Between two messages it holds nothing
-/// without context takeover, and after [`park`](Self::park) only the history.
+/// Between two messages it holds only what the next one may refer back to: at most a window, nothing without context
+/// takeover. The 137 to 420 KiB of a compressor come from a pool that the connections of a thread share.
 pub struct Deflater {
-    context: Context,
-    shape: DeflateShape,
-    takeover: bool,
-    in_message: bool,
-}
-
-enum Context {
-    Active(Box<DeflateState>),
-    /// The bytes that the next message may refer back to.
-    Parked(Box<[u8]>),
+    slot: Slot<DeflateState>,
 }
 
 impl Deflater {
@@ -29,12 +21,8 @@ impl Deflater {
     /// are clamped. zlib has no window of 2^8 bytes, so with 8 only runs of one byte are found.
     #[must_use]
     pub fn new(window_bits: u8, takeover: bool, level: u8, mem_level: u8) -> Self {
-        Self {
-            context: Context::Parked(Box::default()),
-            shape: DeflateShape::new(window_bits, level, mem_level),
-            takeover,
-            in_message: false,
-        }
+        let shape = DeflateShape::new(window_bits, level, mem_level);
+        Self { slot: Slot::new(shape, shape.window(), takeover) }
     }
 
     /// Appends `payload`, compressed as one message, to `out`.
@@ -51,77 +39,30 @@ impl Deflater {
     /// A part before the last is not flushed: what it compresses to may come with a later part. The parts may go
     /// to different `out`s, one for each fragment.
     pub fn deflate_part(&mut self, part: &[u8], last: bool, out: &mut Vec<u8>) {
-        let state = self.context.activate(self.shape);
+        let has_takeover = self.slot.has_takeover();
+        let (state, history) = self.slot.enter();
         let flush = if last { DeflateFlush::SyncFlush } else { DeflateFlush::NoFlush };
         let start = out.len();
         with_scratch(|scratch| run(state, part, flush, scratch, out));
-        if self.takeover {
-            state.history.push(part);
+        if has_takeover {
+            history.push(part);
         }
-        self.in_message = !last;
         if last {
             remove_tail(out, start);
-            if !self.takeover {
-                self.release();
-            }
+            self.slot.leave();
         }
     }
 
-    /// Keeps only the history, and gives the rest back: for a connection that has been idle for a while.
-    ///
-    /// The peer cannot tell, and in the middle of a message nothing happens. The next message costs some
-    /// 25 µs more.
+    /// Gives up what is allocated beside the history, for a connection that has been idle for a while. The peer cannot
+    /// tell.
     pub fn park(&mut self) {
-        self.release();
+        self.slot.park();
     }
 
-    /// Bytes that this deflater holds, itself included; an estimate while it is busy.
+    /// Bytes that this deflater holds, itself included; an estimate during a message.
     #[must_use]
     pub fn memory(&self) -> usize {
-        size_of::<Self>()
-            + match &self.context {
-                Context::Active(state) => state.memory(),
-                Context::Parked(history) => history.len(),
-            }
-    }
-
-    fn release(&mut self) {
-        if let Some(state) = self.take_idle_state() {
-            if self.takeover {
-                self.context = Context::Parked(state.history.to_boxed());
-            }
-            state.give();
-        }
-    }
-
-    fn take_idle_state(&mut self) -> Option<Box<DeflateState>> {
-        if self.in_message || !matches!(self.context, Context::Active(_)) {
-            return None;
-        }
-        match std::mem::replace(&mut self.context, Context::Parked(Box::default())) {
-            Context::Active(state) => Some(state),
-            Context::Parked(_) => None,
-        }
-    }
-}
-
-impl Context {
-    fn activate(&mut self, shape: DeflateShape) -> &mut DeflateState {
-        if let Self::Parked(history) = self {
-            *self = Self::Active(DeflateState::take(shape, history));
-        }
-        match self {
-            Self::Active(state) => state,
-            Self::Parked(_) => unreachable!("activated above"),
-        }
-    }
-}
-
-impl Drop for Deflater {
-    fn drop(&mut self) {
-        if let Some(state) = self.take_idle_state() {
-            state.give();
-        }
+        size_of::<Self>() + self.slot.memory()
     }
 }
 
@@ -174,12 +115,14 @@ mod tests {
 
     use super::{DeflateShape, DeflateState, TAIL, remove_tail, run};
     use crate::websocket::deflate::Inflater;
+    use crate::websocket::deflate::history::History;
+    use crate::websocket::deflate::pool::Pooled;
 
     #[test]
     fn a_scratch_that_fills_up_loses_nothing() {
         let payload: Vec<u8> = (0..300_u32).map(|i| (i * i % 251) as u8).collect();
         for level in [1, 6, 9] {
-            let mut state = DeflateState::take(DeflateShape::new(15, level, 1), &[]);
+            let mut state = DeflateState::take(DeflateShape::new(15, level, 1), None, &mut History::new(0));
             let mut inflater = Inflater::new(15, true);
             for scratch_len in 7..200 {
                 let mut out = Vec::new();

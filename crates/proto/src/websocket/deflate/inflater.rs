@@ -2,7 +2,9 @@
 
 use zlib_rs::{InflateFlush, Status};
 
+use super::history::History;
 use super::pool::{InflateState, with_scratch};
+use super::slot::Slot;
 use crate::websocket::PeerMisbehaved;
 
 /// Inflates the messages of one direction of one connection.
@@ -13,29 +15,22 @@ use crate::websocket::PeerMisbehaved;
 /// have grown to. After an error the inflater is of no more use, and each later call returns
 /// [`SentCorruptDeflate`](PeerMisbehaved::SentCorruptDeflate).
 ///
-/// It holds 48 KiB and up to a window of history while it is busy. Between two messages it holds nothing without
-/// context takeover, and after [`park`](Self::park) only the history.
+/// Between two messages it holds only what the next one may refer back to: at most a window, nothing without context
+/// takeover. The 48 KiB of a decompressor come from a pool that the connections of a thread share.
 pub struct Inflater {
-    context: Context,
-    window: usize,
-    takeover: bool,
+    slot: Slot<InflateState>,
     position: Position,
 }
 
-enum Context {
-    Active(Box<InflateState>),
-    /// The bytes that the next message may refer back to.
-    Parked(Box<[u8]>),
-    Failed,
-}
-
-/// How far into a message the input has come.
+/// How far the input has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Position {
-    BetweenMessages,
+    /// Anywhere in the blocks of a message, or before its first byte.
     InBlocks,
     /// Exactly behind a final block, where a sender may leave a message without the block that the tail completes.
     BehindFinalBlock,
+    /// At an error, behind which nothing makes sense.
+    Failed,
 }
 
 impl Inflater {
@@ -45,12 +40,7 @@ impl Inflater {
     /// Window bits outside are clamped; 8 remembers as much as 9, since zlib compresses with 9 when asked for 8.
     #[must_use]
     pub fn new(window_bits: u8, takeover: bool) -> Self {
-        Self {
-            context: Context::Parked(Box::default()),
-            window: 1 << window_bits.clamp(9, 15),
-            takeover,
-            position: Position::BetweenMessages,
-        }
+        Self { slot: Slot::new((), 1 << window_bits.clamp(9, 15), takeover), position: Position::InBlocks }
     }
 
     /// Inflates the next bytes of a message, of any number, into `sink`.
@@ -63,18 +53,16 @@ impl Inflater {
         input: &[u8],
         sink: &mut dyn FnMut(&[u8]) -> Result<(), PeerMisbehaved>,
     ) -> Result<(), PeerMisbehaved> {
-        if input.is_empty() && !matches!(self.context, Context::Failed) {
+        if self.position == Position::Failed {
+            return Err(PeerMisbehaved::SentCorruptDeflate);
+        }
+        if input.is_empty() {
             return Ok(());
         }
-        let state = self.context.activate(self.window)?;
-        self.position = Position::InBlocks;
-        match with_scratch(|scratch| run(state, input, scratch, sink)) {
-            Ok(position) => {
-                self.position = position;
-                Ok(())
-            }
-            Err(error) => Err(self.fail(error)),
-        }
+        let (state, history) = self.slot.enter();
+        self.position = with_scratch(|scratch| run(state, history, input, scratch, sink))
+            .map_err(|error| self.fail(error))?;
+        Ok(())
     }
 
     /// Ends a message, and forgets it unless there is context takeover.
@@ -88,82 +76,35 @@ impl Inflater {
     /// [`SentCorruptDeflate`](PeerMisbehaved::SentCorruptDeflate) for a message that was cut off, or whose sender
     /// left the tail in.
     pub fn finish_message(&mut self) -> Result<(), PeerMisbehaved> {
-        if matches!(self.context, Context::Failed) {
-            return Err(PeerMisbehaved::SentCorruptDeflate);
-        }
-        if let (Context::Active(state), Position::InBlocks) = (&mut self.context, self.position)
-            && !completes_with_tail(state)
-        {
+        let is_whole = match (self.position, self.slot.entered()) {
+            (Position::InBlocks, Some(state)) => completes_with_tail(state),
+            (Position::InBlocks, None) | (Position::BehindFinalBlock, _) => true,
+            (Position::Failed, _) => false,
+        };
+        if !is_whole {
             return Err(self.fail(PeerMisbehaved::SentCorruptDeflate));
         }
-        self.position = Position::BetweenMessages;
-        if !self.takeover {
-            self.release();
-        }
+        self.position = Position::InBlocks;
+        self.slot.leave();
         Ok(())
     }
 
-    /// Keeps only the history, and gives the rest back: for a connection that has been idle for a while.
-    ///
-    /// Changes nothing that can be seen, and does nothing in the middle of a message. The next message costs a few
-    /// microseconds more.
+    /// Gives up what is allocated beside the history, for a connection that has been idle for a while. Changes nothing
+    /// that can be seen.
     pub fn park(&mut self) {
-        self.release();
+        self.slot.park();
     }
 
-    /// Bytes that this inflater holds, itself included; an estimate while it is busy.
+    /// Bytes that this inflater holds, itself included; an estimate during a message.
     #[must_use]
     pub fn memory(&self) -> usize {
-        size_of::<Self>()
-            + match &self.context {
-                Context::Active(state) => state.memory(),
-                Context::Parked(history) => history.len(),
-                Context::Failed => 0,
-            }
-    }
-
-    fn release(&mut self) {
-        if let Some(state) = self.take_idle_state() {
-            if self.takeover {
-                self.context = Context::Parked(state.history.to_boxed());
-            }
-            state.give();
-        }
-    }
-
-    fn take_idle_state(&mut self) -> Option<Box<InflateState>> {
-        if self.position != Position::BetweenMessages || !matches!(self.context, Context::Active(_)) {
-            return None;
-        }
-        match std::mem::replace(&mut self.context, Context::Parked(Box::default())) {
-            Context::Active(state) => Some(state),
-            _ => None,
-        }
+        size_of::<Self>() + self.slot.memory()
     }
 
     fn fail(&mut self, error: PeerMisbehaved) -> PeerMisbehaved {
-        self.context = Context::Failed;
+        self.position = Position::Failed;
+        self.slot.discard();
         error
-    }
-}
-
-impl Context {
-    fn activate(&mut self, window: usize) -> Result<&mut InflateState, PeerMisbehaved> {
-        if let Self::Parked(history) = self {
-            *self = Self::Active(InflateState::take(history, window));
-        }
-        match self {
-            Self::Active(state) => Ok(state),
-            _ => Err(PeerMisbehaved::SentCorruptDeflate),
-        }
-    }
-}
-
-impl Drop for Inflater {
-    fn drop(&mut self) {
-        if let Some(state) = self.take_idle_state() {
-            state.give();
-        }
     }
 }
 
@@ -179,6 +120,7 @@ impl std::fmt::Debug for Inflater {
 /// the loop ends, whatever the input.
 fn run(
     state: &mut InflateState,
+    history: &mut History,
     mut input: &[u8],
     scratch: &mut [u8],
     sink: &mut dyn FnMut(&[u8]) -> Result<(), PeerMisbehaved>,
@@ -193,12 +135,12 @@ fn run(
         let given = (state.stream.total_out() - total_out) as usize;
         input = &input[taken..];
         if given > 0 {
-            state.history.push(&scratch[..given]);
+            history.push(&scratch[..given]);
             sink(&scratch[..given])?;
         }
         if status == Status::StreamEnd {
             // The message goes on behind a final block, and so does the window (RFC 7692 §7.2.3.4).
-            state.restart();
+            state.restart(history);
             if input.is_empty() {
                 return Ok(Position::BehindFinalBlock);
             }

@@ -1,89 +1,119 @@
-//! zlib states that no message needs right now, kept per thread, so that an idle connection holds none.
+//! zlib states between two messages, kept per thread, so that a connection holds none.
 //!
-//! A state costs 48 KiB (inflate) or 137 to 420 KiB (deflate); see [`DeflateShape::memory`]. Only a state between
-//! two messages may come here: zlib-rs's `Deflate::reset` does not close a block that was left open at level 1.
+//! A state costs 48 KiB (inflate) or 137 to 420 KiB (deflate); see [`DeflateShape::memory`]. The connection that gave
+//! one gets it back as it was, if its next message comes before others needed it. Otherwise it gets another's, which
+//! begins anew with the connection's history. So a few busy connections work as if each had its own, and many share
+//! states that stay in the processor's caches, which costs less than fetching each its own from memory.
+//!
+//! Only a state between two messages may come here: zlib-rs's `Deflate::reset` does not close a block that was left
+//! open at level 1.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 
 use zlib_rs::{Deflate, Inflate};
 
-/// What inflates: a zlib state and the bytes that it may refer back to.
+use super::history::History;
+
+/// A zlib state that may be in the pool between two messages.
+pub(super) trait Pooled: Sized {
+    /// All that makes two states differ.
+    type Shape: Copy;
+
+    /// Takes the state that was given with this `tag` from the pool, or another or a new one that knows `history`.
+    fn take(shape: Self::Shape, tag: Option<Tag>, history: &mut History) -> Box<Self>;
+
+    /// Gives the state to the pool of this thread, if it has one still. It knows what its owner sent up to now.
+    fn give(self: Box<Self>, tag: Option<Tag>);
+
+    /// Bytes that zlib-rs allocates.
+    fn memory(&self) -> usize;
+}
+
+/// Whose history a state knows, and up to which message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tag {
+    pub(super) owner: u64,
+    /// Without it a connection could find a state that it left on another thread long ago.
+    pub(super) messages: u64,
+}
+
+/// What inflates.
 pub(super) struct InflateState {
     pub(super) stream: Inflate,
-    pub(super) history: History,
 }
 
 impl InflateState {
-    /// Takes a state from the pool, or makes one, that knows `history` and remembers `limit` bytes of it.
-    pub(super) fn take(history: &[u8], limit: usize) -> Box<Self> {
-        let pooled = POOL.try_with(|pool| pool.borrow_mut().inflate.pop()).ok().flatten();
-        let mut state = pooled.unwrap_or_else(|| {
-            // zlib-rs always holds a 32 KiB window, so one kind of state serves every agreed size.
-            Box::new(Self { stream: Inflate::new(false, 15), history: History::default() })
-        });
-        state.history.restart(history, limit);
-        state.restart();
-        state
-    }
-
-    /// Begins a new DEFLATE stream, which may refer back to the bytes of the last ones.
-    pub(super) fn restart(&mut self) {
+    /// Begins a new DEFLATE stream, which may refer back to the bytes of `history`.
+    pub(super) fn restart(&mut self, history: &mut History) {
         self.stream.reset(false);
-        for bytes in self.history.slices().into_iter().filter(|bytes| !bytes.is_empty()) {
-            self.stream.set_dictionary(bytes).expect("raw inflate takes a dictionary at any time");
+        let history = history.bytes();
+        if !history.is_empty() {
+            self.stream.set_dictionary(history).expect("raw inflate takes a dictionary at any time");
+        }
+    }
+}
+
+impl Pooled for InflateState {
+    type Shape = ();
+
+    fn take((): (), tag: Option<Tag>, history: &mut History) -> Box<Self> {
+        let pooled = POOL.try_with(|pool| pool.borrow_mut().inflate.take(tag, |_| true)).ok().flatten();
+        match pooled {
+            Some(Taken { state, is_own: true }) => state,
+            other => {
+                let mut state = other.map(|taken| taken.state).unwrap_or_else(|| {
+                    // zlib-rs always holds a 32 KiB window, so one kind of state serves every agreed size.
+                    Box::new(Self { stream: Inflate::new(false, 15) })
+                });
+                state.restart(history);
+                state
+            }
         }
     }
 
-    /// Gives the state to the pool, which drops it when full.
-    pub(super) fn give(self: Box<Self>) {
+    fn give(self: Box<Self>, tag: Option<Tag>) {
         // A thread that ends has no pool any more; the state is dropped then.
-        _ = POOL.try_with(|pool| keep(&mut pool.borrow_mut().inflate, self));
+        _ = POOL.try_with(|pool| pool.borrow_mut().inflate.give(tag, self));
     }
 
-    /// Bytes held: zlib-rs's allocation and the history.
-    pub(super) fn memory(&self) -> usize {
-        INFLATE_BYTES + self.history.memory()
+    fn memory(&self) -> usize {
+        INFLATE_BYTES
     }
 }
 
-/// What deflates: a zlib state and the last bytes that went into it.
+/// What deflates.
 pub(super) struct DeflateState {
     pub(super) stream: Deflate,
-    pub(super) history: History,
     shape: DeflateShape,
 }
 
-impl DeflateState {
-    /// Takes a state of this `shape` from the pool, or makes one, that knows `history`.
-    pub(super) fn take(shape: DeflateShape, history: &[u8]) -> Box<Self> {
-        let pooled = POOL.try_with(|pool| pool.borrow_mut().take_deflate(shape)).ok().flatten();
+impl Pooled for DeflateState {
+    type Shape = DeflateShape;
+
+    fn take(shape: DeflateShape, tag: Option<Tag>, history: &mut History) -> Box<Self> {
+        let fits = |state: &Self| state.shape == shape;
+        let pooled = POOL.try_with(|pool| pool.borrow_mut().deflate.take(tag, fits)).ok().flatten();
         let mut state = match pooled {
-            Some(mut state) => {
+            Some(Taken { state, is_own: true }) => return state,
+            Some(Taken { mut state, is_own: false }) => {
                 state.stream.reset();
                 state
             }
-            None => Box::new(Self {
-                stream: Deflate::new_with_config(shape.config()),
-                history: History::default(),
-                shape,
-            }),
+            None => Box::new(Self { stream: Deflate::new_with_config(shape.config()), shape }),
         };
-        state.history.restart(history, 1 << shape.window_bits);
+        let history = history.bytes();
         if !history.is_empty() {
             state.stream.set_dictionary(history).expect("raw deflate takes a dictionary before any input");
         }
         state
     }
 
-    /// Gives the state to the pool, which drops the state that waited longest when full.
-    pub(super) fn give(self: Box<Self>) {
-        _ = POOL.try_with(|pool| keep(&mut pool.borrow_mut().deflate, self));
+    fn give(self: Box<Self>, tag: Option<Tag>) {
+        _ = POOL.try_with(|pool| pool.borrow_mut().deflate.give(tag, self));
     }
 
-    /// Bytes held: zlib-rs's allocation and the history.
-    pub(super) fn memory(&self) -> usize {
-        self.shape.memory() + self.history.memory()
+    fn memory(&self) -> usize {
+        self.shape.memory()
     }
 }
 
@@ -117,52 +147,15 @@ impl DeflateShape {
         }
     }
 
+    /// How far back it looks, in bytes.
+    pub(super) fn window(self) -> usize {
+        1 << self.window_bits
+    }
+
     /// What zlib-rs allocates: twice the window, a link per byte of it, 2^16 hash heads, symbols and output.
     fn memory(self) -> usize {
         let window = 1 << self.window_bits.max(9);
         4 * window + 2 * (1 << 16) + 7 * (1 << (self.mem_level + 6)) + 8 * 1024
-    }
-}
-
-/// The last bytes of a direction, at most a window of them.
-#[derive(Default)]
-pub(super) struct History {
-    bytes: VecDeque<u8>,
-    limit: usize,
-}
-
-impl History {
-    /// Appends `bytes` and forgets what no window reaches any more.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        let bytes = &bytes[bytes.len().saturating_sub(self.limit)..];
-        let forgotten = (self.bytes.len() + bytes.len()).saturating_sub(self.limit);
-        self.bytes.drain(..forgotten);
-        let needed = self.bytes.len() + bytes.len();
-        if needed > self.bytes.capacity() {
-            // Doubling from an arbitrary size would pass the limit; powers of two end at it.
-            self.bytes.reserve_exact(needed.next_power_of_two().min(self.limit) - self.bytes.len());
-        }
-        self.bytes.extend(bytes);
-    }
-
-    /// Exactly the bytes remembered.
-    pub(super) fn to_boxed(&self) -> Box<[u8]> {
-        self.slices().concat().into_boxed_slice()
-    }
-
-    fn restart(&mut self, bytes: &[u8], limit: usize) {
-        self.limit = limit;
-        self.bytes.clear();
-        self.push(bytes);
-    }
-
-    fn slices(&self) -> [&[u8]; 2] {
-        let (front, back) = self.bytes.as_slices();
-        [front, back]
-    }
-
-    fn memory(&self) -> usize {
-        self.bytes.capacity()
     }
 }
 
@@ -177,25 +170,66 @@ pub(super) fn with_scratch<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
 }
 
 #[derive(Default)]
-#[expect(clippy::vec_box, reason = "a connection holds its state in a box, which moves here and back")]
 struct Pool {
-    inflate: Vec<Box<InflateState>>,
-    deflate: Vec<Box<DeflateState>>,
+    inflate: States<InflateState>,
+    deflate: States<DeflateState>,
 }
 
-impl Pool {
-    fn take_deflate(&mut self, shape: DeflateShape) -> Option<Box<DeflateState>> {
-        let index = self.deflate.iter().rposition(|state| state.shape == shape)?;
-        Some(self.deflate.remove(index))
+/// States of one kind, the one given last at the end.
+struct States<S> {
+    entries: Vec<Entry<S>>,
+    /// How many have been taken so far.
+    takes: u64,
+}
+
+struct Entry<S> {
+    state: Box<S>,
+    tag: Option<Tag>,
+    /// When it was given, counted in takes.
+    given_at: u64,
+}
+
+struct Taken<S> {
+    state: Box<S>,
+    is_own: bool,
+}
+
+impl<S> Default for States<S> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), takes: 0 }
     }
 }
 
-fn keep<T>(states: &mut Vec<T>, state: T) {
-    if states.len() == MAX_POOLED {
-        // The oldest goes, so that shapes nobody uses any more do not fill the pool for ever.
-        states.remove(0);
+impl<S> States<S> {
+    /// The state with this `tag`, or one that `fits`; `None` where a new one is needed, or better.
+    fn take(&mut self, tag: Option<Tag>, fits: impl Fn(&S) -> bool) -> Option<Taken<S>> {
+        self.takes += 1;
+        if tag.is_some()
+            && let Some(index) = self.entries.iter().rposition(|entry| entry.tag == tag)
+        {
+            return Some(Taken { state: self.entries.remove(index).state, is_own: true });
+        }
+        if self.entries.first().is_some_and(|oldest| self.takes - oldest.given_at > FORGOTTEN_TAKES) {
+            // Its owner is gone, or idle.
+            let state = self.entries.remove(0).state;
+            return fits(&state).then_some(Taken { state, is_own: false });
+        }
+        if tag.is_some() && self.entries.len() < MAX_POOLED {
+            // As long as there is room, each connection may have its own.
+            return None;
+        }
+        // The last one used is in the processor's caches.
+        let index = self.entries.iter().rposition(|entry| fits(&entry.state))?;
+        Some(Taken { state: self.entries.remove(index).state, is_own: false })
     }
-    states.push(state);
+
+    fn give(&mut self, tag: Option<Tag>, state: Box<S>) {
+        if self.entries.len() == MAX_POOLED {
+            // The oldest goes, so that shapes nobody uses any more do not fill the pool for ever.
+            self.entries.remove(0);
+        }
+        self.entries.push(Entry { state, tag, given_at: self.takes });
+    }
 }
 
 thread_local! {
@@ -203,8 +237,12 @@ thread_local! {
     static SCRATCH: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
-/// States of each kind that a thread keeps: at most 3.9 MiB with the largest windows and tables.
-const MAX_POOLED: usize = 8;
+/// States of each kind that a thread keeps: 4.5 MiB with the default, 7.5 MiB with the largest windows and tables. With
+/// more, fetching a connection's own state costs more than to begin anew in the one used last.
+const MAX_POOLED: usize = 16;
+
+/// After so many takes a state that nobody came back for is anybody's.
+const FORGOTTEN_TAKES: u64 = 256;
 
 /// Output of one step; also the largest slice that a sink receives.
 const SCRATCH_BYTES: usize = 16 * 1024;
@@ -214,42 +252,77 @@ const INFLATE_BYTES: usize = 48 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use super::{DeflateShape, DeflateState, History, InflateState, MAX_POOLED, POOL};
+    use super::{
+        DeflateShape, DeflateState, FORGOTTEN_TAKES, History, InflateState, MAX_POOLED, POOL, Pooled, Tag,
+    };
+
+    const FAST: DeflateShape = DeflateShape { window_bits: 9, level: 1, mem_level: 1 };
+
+    fn tag(owner: u64) -> Option<Tag> {
+        Some(Tag { owner, messages: 1 })
+    }
+
+    fn is_own(tag: Option<Tag>) -> bool {
+        POOL.with_borrow_mut(|pool| pool.inflate.take(tag, |_| true)).is_some_and(|taken| {
+            taken.state.give(tag);
+            taken.is_own
+        })
+    }
 
     #[test]
     fn the_pool_is_bounded() {
-        let inflate: Vec<_> = (0..2 * MAX_POOLED).map(|_| InflateState::take(&[], 512)).collect();
-        inflate.into_iter().for_each(InflateState::give);
-        let deflate: Vec<_> = (0..2 * MAX_POOLED)
-            .map(|i| DeflateState::take(DeflateShape::new(9, i as u8 + 1, 1), &[]))
-            .collect();
-        deflate.into_iter().for_each(DeflateState::give);
+        let history = &mut History::new(512);
+        let inflate: Vec<_> = (0..2 * MAX_POOLED).map(|_| InflateState::take((), tag(0), history)).collect();
+        inflate.into_iter().enumerate().for_each(|(index, state)| state.give(tag(index as u64)));
+        let shape = |level| DeflateShape { level, ..FAST };
+        let deflate: Vec<_> =
+            (0..2 * MAX_POOLED).map(|i| DeflateState::take(shape(i as u8 % 9 + 1), None, history)).collect();
+        deflate.into_iter().for_each(|state| state.give(None));
         POOL.with_borrow(|pool| {
-            assert_eq!(pool.inflate.len(), MAX_POOLED);
-            assert_eq!(pool.deflate.len(), MAX_POOLED);
+            assert_eq!(pool.inflate.entries.len(), MAX_POOLED);
+            assert_eq!(pool.deflate.entries.len(), MAX_POOLED);
         });
     }
 
     #[test]
     fn a_state_comes_back_for_its_own_shape_only() {
-        let (fast, small) = (DeflateShape::new(15, 1, 8), DeflateShape::new(15, 9, 8));
-        DeflateState::take(fast, &[]).give();
-        assert!(POOL.with_borrow_mut(|pool| pool.take_deflate(small)).is_none());
-        assert!(POOL.with_borrow_mut(|pool| pool.take_deflate(fast)).is_some());
+        let history = &mut History::new(512);
+        DeflateState::take(FAST, None, history).give(None);
+        let take = |level| {
+            let fits = |state: &DeflateState| state.shape == DeflateShape { level, ..FAST };
+            POOL.with_borrow_mut(|pool| pool.deflate.take(None, fits)).is_some()
+        };
+        assert!(!take(9));
+        assert!(take(1));
     }
 
     #[test]
-    fn history_is_the_last_bytes_and_no_more() {
-        let bytes: Vec<u8> = (0..5000_u32).map(|i| (i % 251) as u8).collect();
-        for step in [1, 7, 511, 512, 513, 2000] {
-            let mut history = History::default();
-            history.restart(&[], 512);
-            for (index, piece) in bytes.chunks(step).enumerate() {
-                history.push(piece);
-                let end = (index * step + step).min(bytes.len());
-                assert_eq!(*history.to_boxed(), bytes[end.saturating_sub(512)..end]);
-                assert!(history.memory() <= 512, "step {step}: {}", history.memory());
-            }
+    fn a_state_is_its_owners_until_it_was_forgotten() {
+        let history = &mut History::new(512);
+        for owner in 0..MAX_POOLED as u64 {
+            InflateState::take((), tag(owner), history).give(tag(owner));
         }
+        for owner in 0..MAX_POOLED as u64 {
+            assert!(is_own(tag(owner)), "owner {owner}");
+        }
+        // One more connection takes the one used last; all others keep theirs.
+        let last = MAX_POOLED as u64 - 1;
+        assert!(!is_own(tag(100)));
+        assert!((0..last).all(|owner| is_own(tag(owner))));
+        assert!(!is_own(tag(last)));
+        // Once the others have been away for long, two more find a place each.
+        for _ in 0..=FORGOTTEN_TAKES {
+            assert!(is_own(tag(last)));
+        }
+        assert!(!is_own(tag(101)) && !is_own(tag(102)));
+        assert!(is_own(tag(101)) && is_own(tag(102)) && is_own(tag(last)));
+    }
+
+    #[test]
+    fn a_state_of_an_earlier_message_is_not_the_owners() {
+        let history = &mut History::new(512);
+        InflateState::take((), tag(1), history).give(tag(1));
+        assert!(is_own(tag(1)));
+        assert!(!is_own(Some(Tag { owner: 1, messages: 2 })));
     }
 }

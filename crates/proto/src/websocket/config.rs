@@ -20,7 +20,7 @@ pub struct Config {
 }
 
 /// The most bytes that wait undecoded in a connection.
-pub const READ_BUFFER_BYTES: usize = 64 * 1024;
+pub const READ_BUFFER_BYTES: usize = 72 * 1024;
 
 /// What each fragment beyond the first counts against [`Config::max_message_bytes`], so that a message of empty
 /// fragments has an end.

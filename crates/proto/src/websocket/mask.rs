@@ -2,38 +2,43 @@
 
 /// Masks or unmasks `bytes` in place, `offset` being how many payload bytes of the frame came before them.
 pub fn apply_mask(masking_key: [u8; 4], offset: u64, bytes: &mut [u8]) {
-    let wide = wide_key(masking_key, offset);
-    let Some(&tail) = bytes.last_chunk::<BLOCK>() else {
-        for (byte, key) in bytes.iter_mut().zip(wide) {
-            *byte ^= key;
+    match bytes.len() {
+        32.. => mask_blocks::<32>(masking_key, offset, bytes),
+        8..32 => mask_blocks::<8>(masking_key, offset, bytes),
+        _ => {
+            for (byte, key) in bytes.iter_mut().zip(wide_key::<8>(masking_key, offset)) {
+                *byte ^= key;
+            }
         }
-        return;
-    };
+    }
+}
+
+/// Masks at least one block. Blocks of a constant size are what the compiler turns into vector instructions.
+#[inline]
+fn mask_blocks<const BLOCK: usize>(masking_key: [u8; 4], offset: u64, bytes: &mut [u8]) {
+    let Some(&tail) = bytes.last_chunk::<BLOCK>() else { return };
     // The last block overlaps the one before it, so what it will be is fixed before that one is masked.
     let tail_at = offset.wrapping_add((bytes.len() - BLOCK) as u64);
     let tail = xor(tail, wide_key(masking_key, tail_at));
+    let key = wide_key(masking_key, offset);
     for block in bytes.as_chunks_mut::<BLOCK>().0 {
-        *block = xor(*block, wide);
+        *block = xor(*block, key);
     }
     if let Some(last) = bytes.last_chunk_mut::<BLOCK>() {
         *last = tail;
     }
 }
 
-/// What every processor of today handles at once; the compiler does the rest.
-const BLOCK: usize = 16;
-
 /// The key as it falls on the bytes from `offset` on.
 #[inline]
-fn wide_key(masking_key: [u8; 4], offset: u64) -> [u8; BLOCK] {
-    let key = u32::from_le_bytes(masking_key).rotate_right(8 * (offset % 4) as u32);
-    let wide = u128::from(key) * 0x0000_0001_0000_0001_0000_0001_0000_0001;
-    wide.to_le_bytes()
+fn wide_key<const BLOCK: usize>(masking_key: [u8; 4], offset: u64) -> [u8; BLOCK] {
+    let key = u32::from_le_bytes(masking_key).rotate_right(8 * (offset % 4) as u32).to_le_bytes();
+    std::array::from_fn(|i| key[i % 4])
 }
 
 #[inline]
-fn xor(block: [u8; BLOCK], key: [u8; BLOCK]) -> [u8; BLOCK] {
-    (u128::from_ne_bytes(block) ^ u128::from_ne_bytes(key)).to_ne_bytes()
+fn xor<const BLOCK: usize>(block: [u8; BLOCK], key: [u8; BLOCK]) -> [u8; BLOCK] {
+    std::array::from_fn(|i| block[i] ^ key[i])
 }
 
 #[cfg(test)]

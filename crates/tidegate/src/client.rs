@@ -24,7 +24,8 @@ use crate::http::{
     self as transport, ConnectError, ConnectOptions, HeadLimits, Proxy, RedirectError, h1, redirect,
 };
 use crate::websocket::{
-    Cause, Deadlines, Ending, Opening, Shared, Tuning, WebSocketError, WebSocketStream, start, write_all,
+    Budget, Cause, Deadlines, Ending, Opening, Shared, Tuning, WebSocketError, WebSocketStream, start,
+    write_all,
 };
 
 /// What a client asks for, on the way to a [`WebSocketStream`].
@@ -172,6 +173,12 @@ impl ClientBuilder {
     /// How long silence may last once the connection is open; see [`Deadlines`] for the defaults.
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
         self.tuning.deadlines = deadlines;
+        self
+    }
+
+    /// What the connection may hold together with others, in place of [`Budget::process`].
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.tuning.budget = budget.clone();
         self
     }
 

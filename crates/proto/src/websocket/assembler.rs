@@ -101,9 +101,19 @@ impl Assembler {
         self.message.is_some()
     }
 
+    /// Drops what is held of an unfinished message.
+    pub(crate) fn clear(&mut self) {
+        self.message = None;
+    }
+
     /// Whether messages may come compressed.
     pub(crate) fn may_inflate(&self) -> bool {
         self.inflater.is_some()
+    }
+
+    /// Whether the unfinished message is a compressed one.
+    pub(crate) fn is_inflating(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| message.is_compressed)
     }
 
     /// Whether an unfinished message has been given out in part.

@@ -23,6 +23,8 @@ impl CloseCode {
     pub const TOO_BIG: Self = Self(1009);
     /// 1011: an unexpected condition in the server.
     pub const INTERNAL_ERROR: Self = Self(1011);
+    /// 1013: a server that is overloaded asks to try again later (IANA registry).
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
 
     /// The number.
     #[must_use]

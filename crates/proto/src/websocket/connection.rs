@@ -57,6 +57,8 @@ pub struct Connection {
     peer_progress: PeerProgress,
     state: State,
     close_deadline: Option<Instant>,
+    /// How much of a message may be held before inflating it pauses.
+    inflate_until: usize,
 }
 
 /// What the decoding of input brings to light.
@@ -151,6 +153,7 @@ impl Connection {
             peer_progress: PeerProgress::default(),
             state: State::Open,
             close_deadline: None,
+            inflate_until: usize::MAX,
             config,
         }
     }

@@ -27,6 +27,8 @@ pub(crate) struct PartLimits {
     pub(crate) frame_bytes: u64,
     /// The longest stretch of a frame to give out at once.
     pub(crate) part_bytes: usize,
+    /// The same of a frame that begins a compressed message.
+    pub(crate) compressed_part_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -69,8 +71,11 @@ impl Decoder {
         };
         let remaining = header.payload_len - taken;
         // In memory, so the smaller of the two fits a usize.
-        let at_hand =
-            if header.opcode.is_control() { input.len() } else { input.len().min(limits.part_bytes) };
+        let at_hand = match header.opcode {
+            opcode if opcode.is_control() => input.len(),
+            _ if header.rsv1 => input.len().min(limits.part_bytes).min(limits.compressed_part_bytes),
+            _ => input.len().min(limits.part_bytes),
+        };
         let len = remaining.min(at_hand as u64) as usize;
         let ends = len as u64 == remaining;
         if !ends {

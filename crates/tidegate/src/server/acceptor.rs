@@ -19,7 +19,7 @@ use super::policy::{Admission, PeerAddress, Policy};
 use super::refuse::{refuse, response_to};
 use crate::http::tls::{Alpn, ServerTls, TlsError, is_http2};
 use crate::http::{HeadError, HeadLimits, Http2, Http2Error, Io, h1};
-use crate::websocket::{Deadlines, Tuning, WebSocketStream, start, write_all};
+use crate::websocket::{Budget, Deadlines, Tuning, WebSocketStream, start, write_all};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
 #[derive(Clone)]
@@ -210,6 +210,12 @@ impl Acceptor {
     #[must_use]
     pub fn deadlines(self, deadlines: Deadlines) -> Self {
         self.with(|settings| settings.tuning.deadlines = deadlines)
+    }
+
+    /// What the connections may hold together, in place of [`Budget::process`].
+    #[must_use]
+    pub fn budget(self, budget: &Budget) -> Self {
+        self.with(|settings| settings.tuning.budget = budget.clone())
     }
 
     /// How many connections there may be at a time; 16,384 by default. A client beyond is refused with 503 and a
@@ -406,7 +412,7 @@ impl Accepted {
         let (socket, opening) = WebSocketStream::accepted(request);
         let key = slot.key();
         let io = Box::new(Lease { already_read, io, _slot: slot });
-        let shared = start(io, connection, agreed, settings.tuning, socket.ending());
+        let shared = start(io, connection, agreed, settings.tuning.clone(), socket.ending());
         settings.connections.opened(key, &shared);
         opening.succeed(shared);
         socket

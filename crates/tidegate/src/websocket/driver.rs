@@ -72,6 +72,7 @@ impl Driver {
     fn drive(&mut self, shared: &Shared, state: &mut State) -> Option<Instant> {
         let cx = &mut shared.io_context();
         state.begin_flush();
+        state.link.obey_budget();
         let _ = state.link.poll_flush(cx);
         self.watch(shared, state);
         // It may find the reader gone, so before the reader's place is taken.
@@ -102,17 +103,18 @@ impl Driver {
     /// Sees, once in an interval, whether the reader still comes. Nothing is watched while it waits undisturbed.
     fn watch(&mut self, shared: &Shared, state: &mut State) {
         let now = Instant::now();
-        if shared.is_watched() && self.watch_at.is_none() {
+        if self.watch_at.is_none() && (shared.is_watched() || state.link.share.is_open()) {
             self.watch_at = Some(now + WATCH_INTERVAL);
         }
         if self.watch_at.is_none_or(|at| now < at) {
             return;
         }
+        let look_again = state.link.look_at_budget(now).then(|| now + WATCH_INTERVAL);
         if std::mem::take(&mut state.reader.was_active) {
             self.watch_at = Some(now + WATCH_INTERVAL);
             return;
         }
-        self.watch_at = None;
+        self.watch_at = look_again;
         // Before the look at the reader: a call after that is told again.
         shared.stop_watching();
         state.link.connection.park();

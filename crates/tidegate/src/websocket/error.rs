@@ -73,6 +73,10 @@ pub enum Cause {
     /// No message came or went for this long.
     #[error("no message for {0:?}")]
     IdleTimedOut(Duration),
+    /// What all connections hold together had reached the [`Budget`](crate::Budget)'s limit of this many bytes,
+    /// nobody could go on, and this one held the most.
+    #[error("all connections together held {0} bytes, and this one the most of them")]
+    BudgetExhausted(usize),
     /// The peer closed cleanly, but not all that had been written could be sent before.
     #[error("the peer closed before everything written was sent")]
     Unsent,

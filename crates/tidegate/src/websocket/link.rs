@@ -1,6 +1,8 @@
 //! A connection and its transport: bytes moved, events taken, the end settled. No waiting happens here; whoever is
 //! polled turns this wheel.
 
+mod budgeted;
+
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,6 +17,7 @@ use tidegate_proto::websocket::{
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
+use super::budget::Share;
 use super::error::{Cause, WebSocketError};
 use super::stats::Stats;
 use super::{CloseOptions, read_buffers};
@@ -26,6 +29,7 @@ pub(crate) type Ending = Result<CloseInfo, WebSocketError>;
 pub(crate) struct Link {
     io: Option<Box<dyn Io>>,
     pub(crate) connection: Connection,
+    pub(crate) share: Share,
     /// Messages decoded before anybody asked, so that a ping or a Close behind them is seen.
     ahead: VecDeque<Message>,
     ahead_bytes: usize,
@@ -60,14 +64,18 @@ pub(crate) struct Counted {
 /// Messages ahead of the reader may hold this much, and one message more.
 const AHEAD_BYTES: usize = 16 * 1024;
 
+/// What may be inflated, or read into a message, before the budget is asked again.
+const STRIDE_BYTES: usize = 512 * 1024;
+
 /// Slices of one vectored write.
 const MAX_SLICES: usize = 32;
 
 impl Link {
-    pub(crate) fn new(io: Box<dyn Io>, connection: Connection) -> Self {
+    pub(crate) fn new(io: Box<dyn Io>, connection: Connection, share: Share) -> Self {
         Self {
             io: Some(io),
             connection,
+            share,
             ahead: VecDeque::new(),
             ahead_bytes: 0,
             needs_flush: false,
@@ -123,6 +131,12 @@ impl Link {
 
     /// Sends until all is sent (`Ready`) or the transport takes no more.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let flushed = self.poll_send(cx);
+        self.settle_output(cx);
+        flushed
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(transmit) = self.connection.poll_transmit() {
             let Some(io) = self.io.as_mut() else { break };
             let io = Pin::new(io);
@@ -183,6 +197,7 @@ impl Link {
             Some(message) => Some(message),
             None => ready!(self.poll_next(cx, Self::next_message)),
         };
+        self.settle_input(cx);
         self.counted.messages_read += u64::from(message.is_some());
         Poll::Ready(message)
     }
@@ -195,6 +210,7 @@ impl Link {
             }
             None => ready!(self.poll_next(cx, Self::next_chunk)),
         };
+        self.settle_input(cx);
         self.counted.messages_read += u64::from(chunk.as_ref().is_some_and(|chunk| chunk.ends));
         Poll::Ready(chunk)
     }
@@ -292,12 +308,20 @@ impl Link {
 
     /// Reads once, into a borrowed buffer, which goes back when nothing has come.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.obey_budget() {
+            return Poll::Ready(());
+        }
+        let allowance = ready!(self.poll_allowance(cx));
+        let allowance = allowance.min(STRIDE_BYTES);
+        if self.connection.allow_inflating(allowance) {
+            return Poll::Ready(());
+        }
         let Some(io) = self.io.as_mut() else {
             self.connection.handle_eof();
             return Poll::Ready(());
         };
         let result = if let Some((body, room)) = self.connection.direct_buffer() {
-            let result = poll_read_buf(Pin::new(io), cx, &mut body.limit(room));
+            let result = poll_read_buf(Pin::new(io), cx, &mut body.limit(room.min(allowance)));
             if let Poll::Ready(Ok(read)) = result {
                 self.connection.handle_direct(read);
             }
@@ -312,14 +336,12 @@ impl Link {
                 return Poll::Pending;
             }
             // It appends to the spare capacity, and grows nothing while there is some.
-            poll_read_buf(Pin::new(io), cx, buffer)
+            poll_read_buf(Pin::new(io), cx, &mut buffer.limit(allowance))
         };
         match result {
             Poll::Pending => {
                 self.is_dry = true;
-                if let Some(buffer) = self.connection.reclaim_buffer() {
-                    read_buffers::give_back(buffer);
-                }
+                self.give_back_buffer();
                 return Poll::Pending;
             }
             Poll::Ready(Ok(0)) => self.connection.handle_eof(),
@@ -443,6 +465,11 @@ impl Link {
         self.settle();
         self.io = None;
         self.call_for_more();
+        self.give_back_buffer();
+        self.share.close();
+    }
+
+    fn give_back_buffer(&mut self) {
         if let Some(buffer) = self.connection.reclaim_buffer() {
             read_buffers::give_back(buffer);
         }

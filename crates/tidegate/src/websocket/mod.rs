@@ -8,6 +8,7 @@
 //! ```
 
 mod broadcast;
+mod budget;
 mod close_options;
 mod closing;
 mod deadlines;
@@ -30,6 +31,7 @@ mod writable;
 mod write;
 
 pub use broadcast::{Broadcast, Subscription};
+pub use budget::{Budget, BudgetStats};
 pub use close_options::CloseOptions;
 pub use deadlines::Deadlines;
 pub use error::{Cause, WebSocketError};

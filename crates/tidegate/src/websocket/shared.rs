@@ -13,6 +13,7 @@ use super::CloseOptions;
 use super::error::WebSocketError;
 use super::link::{Ending, Link};
 use super::stats::Stats;
+use super::tuning::Tuning;
 use super::waiting::Waiting;
 use crate::http::Io;
 
@@ -82,13 +83,13 @@ impl Shared {
         io: Box<dyn Io>,
         connection: Connection,
         names: (String, String),
-        high_water_mark: usize,
+        tuning: &Tuning,
         ending: Arc<SetOnce<Ending>>,
     ) -> Self {
         let waiting = Arc::new(Waiting { is_watched: true.into(), ..Waiting::default() });
         let reader = Reader { was_active: true, ..Reader::default() };
         let state = State {
-            link: Link::new(io, connection),
+            link: Link::new(io, connection, tuning.budget.share()),
             reader,
             has_written: false,
             waiting_since: None,
@@ -102,7 +103,7 @@ impl Shared {
             ending,
             protocol: names.0.into(),
             extensions: names.1.into(),
-            high_water_mark,
+            high_water_mark: tuning.high_water_mark,
         }
     }
 
@@ -207,6 +208,9 @@ impl Shared {
         self.waiting.reader.register(cx.waker());
         state.reader.is_parked = true;
         let Poll::Ready(item) = poll(&mut state.link, &mut self.io_context()) else {
+            if state.link.share.is_open() {
+                self.watch();
+            }
             return Poll::Pending;
         };
         if item.is_some() {
@@ -277,7 +281,7 @@ impl Shared {
     /// Whether a message may be written now; waits below the high water mark.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
         let mut state = self.lock();
-        let mut result = self.has_room(&state.link);
+        let mut result = self.has_room(&mut state.link);
         match result {
             // The common case, without a look at the waiting.
             Some(result) if state.waiting_since.is_none() => return Poll::Ready(result),
@@ -285,7 +289,7 @@ impl Shared {
             None => {
                 self.waiting.writer.register(cx.waker());
                 let _ = state.link.poll_flush(&mut self.io_context());
-                result = self.has_room(&state.link);
+                result = self.has_room(&mut state.link);
             }
         }
         match result {
@@ -309,10 +313,10 @@ impl Shared {
     }
 
     /// Whether there is room below the high water mark, or never will be.
-    fn has_room(&self, link: &Link) -> Option<Result<(), WebSocketError>> {
+    fn has_room(&self, link: &mut Link) -> Option<Result<(), WebSocketError>> {
         match link.write_refusal() {
             Some(error) => Some(Err(error)),
-            None => self.is_below_mark(link).then_some(Ok(())),
+            None => link.has_room(self.high_water_mark, &mut self.io_context()).then_some(Ok(())),
         }
     }
 
@@ -323,7 +327,8 @@ impl Shared {
     /// Queues a message as [`send`](Self::send) does, if nothing stands in the way; gives it back otherwise.
     pub(crate) fn send_at_once(&self, message: Message) -> Result<(), Message> {
         let mut state = self.lock();
-        let is_free = state.waiting_since.is_none() && self.is_below_mark(&state.link);
+        let is_free = state.waiting_since.is_none()
+            && state.link.has_room(self.high_water_mark, &mut self.io_context());
         if !is_free || !state.link.is_writable() || state.link.connection.is_streaming() {
             return Err(message);
         }

@@ -21,7 +21,7 @@ pub(crate) fn start(
     ending: Arc<SetOnce<Ending>>,
 ) -> Arc<Shared> {
     let names = (agreed.protocol, agreed.extensions);
-    let shared = Arc::new(Shared::new(io, connection, names, tuning.high_water_mark, ending));
+    let shared = Arc::new(Shared::new(io, connection, names, &tuning, ending));
     driver::spawn(shared.clone(), tuning.deadlines);
     shared
 }

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::{Connection, Event, Failure, State};
-use crate::websocket::close::{CloseInfo, MAX_REASON_BYTES};
+use crate::websocket::close::{CloseInfo, MAX_REASON_BYTES, close_payload};
+use crate::websocket::close_code::CloseCode;
 use crate::websocket::decoder::PartLimits;
 use crate::websocket::frame::Opcode;
 use crate::websocket::message::Message;
@@ -20,6 +21,15 @@ enum Taking {
 
 /// The longest stretch of compressed data that is inflated into one chunk: deflate grows a byte to a thousand.
 const INFLATE_PART_BYTES: usize = 512;
+
+/// The shortest one: with less, only time would be spent.
+const MIN_INFLATE_PART_BYTES: usize = 16;
+
+/// What the next message may grow to on the word that was given for the last one.
+const UNASKED_BYTES: usize = 16 * 1024;
+
+/// What a byte of compressed data can grow to.
+const MAX_INFLATION: usize = 1032;
 
 impl Connection {
     /// Decodes the next event, or returns `None` until more input comes. Control frames on the way are answered.
@@ -66,6 +76,20 @@ impl Connection {
         }
     }
 
+    /// Lets a message under construction grow by `bytes` more, and some 16 KiB, before inflating it pauses; without a
+    /// call there is no such pause. Returns whether it had paused, so that [`poll_event`](Self::poll_event) may go on
+    /// without further input. Where there is no compression, nothing that is not here can be grown, and this does
+    /// nothing.
+    pub fn allow_inflating(&mut self, bytes: usize) -> bool {
+        if !self.assembler.may_inflate() {
+            return false;
+        }
+        let has_paused =
+            self.assembler.is_inflating() && self.inflate_part_bytes() == 0 && self.input.len() > 0;
+        self.inflate_until = self.assembler.held_bytes().saturating_add(bytes);
+        has_paused
+    }
+
     /// Whether [`poll_event`](Self::poll_event) would begin nothing that could make more than `max_bytes` be held: for
     /// looking ahead while nobody reads, so that control frames behind small messages are seen.
     #[must_use]
@@ -79,8 +103,17 @@ impl Connection {
     }
 
     fn poll_taking(&mut self, taking: Taking) -> Option<Result<Event, Failure>> {
-        let limits = self.part_limits(taking);
         while matches!(self.state, State::Open | State::CloseSent) {
+            let mut limits = self.part_limits(taking);
+            if taking == Taking::Messages && self.assembler.may_inflate() {
+                limits.compressed_part_bytes = self.inflate_part_bytes();
+                if self.assembler.is_inflating() {
+                    limits.part_bytes = limits.compressed_part_bytes;
+                }
+                if limits.part_bytes == 0 {
+                    return None;
+                }
+            }
             let step = match self.decoder.next_part(&mut self.input, limits) {
                 Ok(Some(part)) if part.header.opcode.is_control() => {
                     let (opcode, payload) = (part.header.opcode, Bytes::copy_from_slice(part.bytes));
@@ -99,11 +132,25 @@ impl Connection {
             };
             match step {
                 Ok(None) => {}
-                Ok(Some(event)) => return Some(Ok(event)),
+                Ok(Some(event)) => {
+                    if self.inflate_until != usize::MAX {
+                        self.inflate_until = self.inflate_until.min(UNASKED_BYTES);
+                    }
+                    return Some(Ok(event));
+                }
                 Err(misbehaved) => return Some(Err(self.fail(misbehaved).into())),
             }
         }
         None
+    }
+
+    /// How much may be inflated at once, to stay within what is allowed; none when that is used up.
+    fn inflate_part_bytes(&self) -> usize {
+        match self.inflate_until.saturating_sub(self.assembler.held_bytes()) {
+            usize::MAX => usize::MAX,
+            0 => 0,
+            room => (room / MAX_INFLATION).max(MIN_INFLATE_PART_BYTES),
+        }
     }
 
     fn part_limits(&self, taking: Taking) -> PartLimits {
@@ -115,6 +162,7 @@ impl Connection {
             } else {
                 usize::MAX
             },
+            compressed_part_bytes: INFLATE_PART_BYTES,
         }
     }
 
@@ -146,6 +194,19 @@ impl Connection {
         }
         self.stop_receiving(State::Failed);
         misbehaved
+    }
+
+    /// Fails the connection for a reason of this side's own: the peer is told by a Close behind what is queued, and
+    /// what has come of a message is dropped. `close_code` must be one that may be sent, `reason` at most 123 bytes.
+    pub fn give_up(&mut self, close_code: CloseCode, reason: &str) {
+        if !matches!(self.state, State::Open | State::CloseSent) {
+            return;
+        }
+        if let (State::Open, Ok(payload)) = (&self.state, close_payload(Some(close_code), reason)) {
+            self.send_close(&payload);
+        }
+        self.assembler.clear();
+        self.stop_receiving(State::Failed);
     }
 
     /// From here on nothing that comes matters, and the time to end is counted anew.

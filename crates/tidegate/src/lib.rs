@@ -63,7 +63,7 @@ pub use server::{Refuse, WebSocketLayer, WebSocketService};
 #[cfg(feature = "hyper")]
 pub use server::{UpgradeError, Upgrading};
 pub use websocket::{
-    Broadcast, Budget, BudgetStats, Cause, CloseEvent, CloseOptions, Deadlines, Events, Handlers,
-    MessageReader, MessageWriter, Opened, Readable, ReadyState, SendError, SocketEvent, Stats, Subscription,
-    WebSocket, WebSocketError, WebSocketStream, Writable,
+    Broadcast, Budget, BudgetStats, ByteReader, ByteWriter, Cause, CloseEvent, CloseOptions, Deadlines,
+    Events, Handlers, MessageReader, MessageWriter, Opened, Readable, ReadyState, SendError, SocketEvent,
+    Stats, Subscription, WebSocket, WebSocketError, WebSocketStream, Writable,
 };

@@ -9,6 +9,8 @@
 
 mod broadcast;
 mod budget;
+mod byte_reader;
+mod byte_writer;
 mod close_options;
 mod closing;
 mod deadlines;
@@ -32,6 +34,8 @@ mod write;
 
 pub use broadcast::{Broadcast, Subscription};
 pub use budget::{Budget, BudgetStats};
+pub use byte_reader::ByteReader;
+pub use byte_writer::ByteWriter;
 pub use close_options::CloseOptions;
 pub use deadlines::Deadlines;
 pub use error::{Cause, WebSocketError};

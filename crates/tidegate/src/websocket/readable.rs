@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use tidegate_proto::websocket::{ApiMisuse, Message};
+use tidegate_proto::websocket::{ApiMisuse, Chunk, Message};
 
 use super::CloseOptions;
 use super::error::WebSocketError;
@@ -59,6 +59,10 @@ impl Readable {
                 None => return Ok(None),
             }
         }
+    }
+
+    pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Chunk>, WebSocketError>> {
+        self.shared.poll_chunk(cx)
     }
 
     /// Gives up reading, and closes the connection: unread messages are dropped.

@@ -364,10 +364,8 @@ impl Connection {
 
     /// Gives up everything that waits to be sent: the transport takes no more. Returns how many bytes were lost.
     pub fn discard_transmit(&mut self) -> usize {
-        let lost = self.transmit.remaining();
-        self.transmit = Transmit::default();
         self.pongs = Pongs::default();
-        lost
+        self.transmit.discard()
     }
 }
 

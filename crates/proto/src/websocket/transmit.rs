@@ -60,6 +60,13 @@ impl Transmit {
         self.sealed.push_back(payload);
     }
 
+    /// Gives up what waits, and tells how much that was. What has left stays counted.
+    pub(crate) fn discard(&mut self) -> usize {
+        let lost = self.len;
+        *self = Self { sent: self.sent, ..Self::default() };
+        lost
+    }
+
     /// Bytes that have left.
     pub(crate) fn sent(&self) -> u64 {
         self.sent

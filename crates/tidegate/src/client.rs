@@ -23,6 +23,7 @@ use crate::http::tls::ClientTls;
 use crate::http::{
     self as transport, ConnectError, ConnectOptions, HeadLimits, Proxy, RedirectError, h1, redirect,
 };
+use crate::websocket::observe::{self, Peer};
 use crate::websocket::{
     Budget, Cause, Deadlines, Ending, Opening, Shared, Tuning, WebSocketError, WebSocketStream, start,
     write_all,
@@ -208,7 +209,9 @@ impl ClientBuilder {
         proxy.map_err(WebSocketError::without_code)?;
         let (socket, opening) = WebSocketStream::opening(url.to_string());
         let request = ClientRequest::new(url, options).map_err(WebSocketError::without_code)?;
-        let attempt = Attempt { builder: self, request };
+        // Without the credentials, from here on.
+        let builder = Self { url: socket.url().to_owned(), ..self };
+        let attempt = Attempt { builder, request };
         tokio::spawn(attempt.run(opening, socket.ending()));
         Ok(socket)
     }
@@ -223,8 +226,9 @@ impl Attempt {
     /// Connects, unless that is given up first.
     async fn run(self, opening: Arc<Opening>, ending: Arc<SetOnce<Ending>>) {
         let (signal, timeout) = (self.builder.signal.clone(), self.builder.handshake_timeout);
+        let peer = Peer::new(&self.builder.url, None);
         let open = self.open(ending.clone());
-        settle(open, signal, timeout, opening, ending).await;
+        settle(open, signal, timeout, opening, ending, peer).await;
     }
 
     async fn open(self, ending: Arc<SetOnce<Ending>>) -> Result<Arc<Shared>, Cause> {
@@ -241,6 +245,7 @@ async fn settle(
     timeout: Duration,
     opening: Arc<Opening>,
     ending: Arc<SetOnce<Ending>>,
+    peer: Peer,
 ) {
     let signal = signal.unwrap_or_default();
     let result = tokio::select! {
@@ -252,7 +257,10 @@ async fn settle(
     };
     match result {
         Ok(shared) => opening.succeed(shared),
-        Err(cause) => opening.fail(&ending, cause),
+        Err(cause) => {
+            observe::unopened(Side::Client, &peer, observe::kind(&cause), &cause);
+            opening.fail(&ending, cause);
+        }
     }
 }
 
@@ -265,7 +273,8 @@ fn begin(answer: Answer, builder: ClientBuilder, ending: Arc<SetOnce<Ending>>) -
     let mut connection = Connection::new(Side::Client, builder.config, agreed.deflate, seed);
     // A response is at most HeadLimits long, so what came with it fits the input buffer.
     connection.handle_input(&rest);
-    Ok(start(io, connection, agreed, builder.tuning, ending))
+    let peer = Peer::new(&builder.url, None);
+    Ok(start(io, connection, agreed, builder.tuning, ending, &peer))
 }
 
 /// Asks until the answer is no redirect that is to be followed. `request` and `builder` are then what was asked last.

@@ -30,6 +30,9 @@
 //! One [`Acceptor`] holds the policy for all of them: who may come in, and how many. [`Connections`] counts what is
 //! open, and closes it in order when the server goes away.
 //!
+//! Further features: `tracing`, a span for each connection and events; `metrics`, counters and gauges. What they tell
+//! is listed in docs/observability.md. TLS is by `ring`, the default, or `aws-lc-rs`.
+//!
 //! ```text
 //! bytes in → decoder → assembler → readable.read() → the application → writable.write() → encoder → bytes out
 //! ```

@@ -7,6 +7,7 @@ use tokio::sync::SetOnce;
 
 use super::{ClientBuilder, ClientRequest, begin, settle, upgrade};
 use crate::http::{Io, parse_url};
+use crate::websocket::observe::Peer;
 use crate::websocket::{Cause, Ending, Shared, WebSocketError, WebSocketStream};
 
 impl ClientBuilder {
@@ -26,8 +27,9 @@ impl ClientBuilder {
             ClientRequest::new(url, self.handshake.clone()).map_err(WebSocketError::without_code)?;
         let ending = socket.ending();
         let (signal, timeout) = (self.signal.clone(), self.handshake_timeout);
+        let peer = Peer::new(&self.url, None);
         let open = open(self, request, Box::new(io), ending.clone());
-        tokio::spawn(settle(open, signal, timeout, opening, ending));
+        tokio::spawn(settle(open, signal, timeout, opening, ending, peer));
         Ok(socket)
     }
 }

@@ -19,6 +19,7 @@ use super::policy::{Admission, PeerAddress, Policy};
 use super::refuse::{refuse, response_to};
 use crate::http::tls::{Alpn, ServerTls, TlsError, is_http2};
 use crate::http::{HeadError, HeadLimits, Http2, Http2Error, Io, h1};
+use crate::websocket::observe::{self, Peer};
 use crate::websocket::{Budget, Deadlines, Tuning, WebSocketStream, start, write_all};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
@@ -65,6 +66,21 @@ pub enum AcceptError {
     /// The stream failed.
     #[error("connection lost during the opening handshake: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl AcceptError {
+    /// Tells of a request that never came to be judged; refusals are told of where they are made.
+    pub(super) fn observe(&self, peer: Option<SocketAddr>) {
+        let kind = match self {
+            Self::Refused(_) => return,
+            Self::Tls(_) => "tls",
+            Self::Http2(_) => "http2",
+            Self::Head(_) => "head",
+            Self::HandshakeTimedOut(_) => "handshake_timed_out",
+            Self::Io(_) => "lost",
+        };
+        observe::unopened(Side::Server, &Peer::new("", peer), kind, self);
+    }
 }
 
 impl Default for Acceptor {
@@ -293,10 +309,13 @@ impl Acceptor {
     ) -> Result<WebSocketStream, AcceptError> {
         let limit = self.settings.handshake_timeout;
         let deadline = Instant::now() + limit;
-        match timeout_at(deadline, self.secure(io, Alpn::Http1)).await {
-            Ok(secured) => self.accept_secured(secured?.0, peer.into(), deadline).await,
+        let peer = peer.into();
+        let secured = match timeout_at(deadline, self.secure(io, Alpn::Http1)).await {
+            Ok(secured) => secured.map_err(AcceptError::from),
             Err(_) => Err(AcceptError::HandshakeTimedOut(limit)),
-        }
+        };
+        let (io, _) = secured.inspect_err(|error| error.observe(peer))?;
+        self.accept_secured(io, peer, deadline).await
     }
 
     /// Makes the TLS handshake where TLS is set, and tells whether HTTP/2 was agreed on by it.
@@ -314,7 +333,7 @@ impl Acceptor {
         peer: Option<SocketAddr>,
         deadline: Instant,
     ) -> Result<WebSocketStream, AcceptError> {
-        match timeout_at(deadline, self.read_and_answer(io, peer)).await {
+        let accepted = match timeout_at(deadline, self.read_and_answer(io, peer)).await {
             Ok(Ok(socket)) => Ok(socket),
             Ok(Err((error, None))) => Err(error),
             Ok(Err((error, Some((mut io, response))))) => {
@@ -322,7 +341,8 @@ impl Acceptor {
                 Err(error)
             }
             Err(_) => Err(AcceptError::HandshakeTimedOut(self.settings.handshake_timeout)),
-        }
+        };
+        accepted.inspect_err(|error| error.observe(peer))
     }
 
     async fn read_and_answer(
@@ -361,7 +381,7 @@ impl Acceptor {
     ///
     /// The refusal to send instead, by [`Refusal::into_response`].
     pub async fn answer<B>(&self, request: Request<B>) -> Result<(Response<()>, Accepted), Refusal> {
-        self.judge(request.map(drop)).await
+        self.judge(request.map(drop)).await.inspect_err(|refusal| observe::refused(refusal.status(), refusal))
     }
 
     async fn judge(&self, request: Request<()>) -> Result<(Response<()>, Accepted), Refusal> {
@@ -412,7 +432,9 @@ impl Accepted {
         let (socket, opening) = WebSocketStream::accepted(request);
         let key = slot.key();
         let io = Box::new(Lease { already_read, io, _slot: slot });
-        let shared = start(io, connection, agreed, settings.tuning.clone(), socket.ending());
+        let address = socket.request().and_then(|request| request.extensions().get::<PeerAddress>());
+        let peer = Peer::new(socket.url(), address.map(|address| address.0));
+        let shared = start(io, connection, agreed, settings.tuning.clone(), socket.ending(), &peer);
         settings.connections.opened(key, &shared);
         opening.succeed(shared);
         socket

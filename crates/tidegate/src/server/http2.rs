@@ -19,7 +19,7 @@ use super::policy::PeerAddress;
 use crate::http::Io;
 use crate::http::h2::{self, Http2, Responder, Rewound};
 use crate::http::tls::Alpn;
-use crate::websocket::WebSocketStream;
+use crate::websocket::{WebSocketStream, observe};
 
 /// A client that has begun to speak.
 pub(super) enum Begun {
@@ -81,7 +81,8 @@ impl Acceptor {
         let deadline = Instant::now() + settings.handshake_timeout;
         let looking = timeout_at(deadline, self.look(io)).await;
         let timed_out = |_| AcceptError::HandshakeTimedOut(settings.handshake_timeout);
-        let (io, is_http2) = looking.map_err(timed_out)??;
+        let looked = looking.map_err(timed_out).flatten();
+        let (io, is_http2) = looked.inspect_err(|error| error.observe(peer))?;
         if !is_http2 {
             return Ok(Begun::Http1(self.accept_secured(Box::new(io), peer, deadline).await?));
         }
@@ -91,6 +92,7 @@ impl Acceptor {
                 Ok(Begun::Http2(Box::new(Http2Connection { io, http2, peer, deadline, _slot: slot })))
             }
             Err(refusal) => {
+                observe::refused(refusal.status(), &refusal);
                 self.refuse_connection(io, &http2, deadline, &refusal).await;
                 Err(AcceptError::Refused(refusal))
             }

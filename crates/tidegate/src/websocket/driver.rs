@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::closing::Closing;
 use super::deadlines::{Deadlines, Watchdog};
+use super::observe::Observer;
 use super::shared::{Reader, Shared, State};
 
 /// How long a reader may stay away before the driver decodes ahead of it, and, once the connection closes, before
@@ -19,7 +20,7 @@ use super::shared::{Reader, Shared, State};
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Starts the driver of a connection on the current tokio runtime.
-pub(crate) fn spawn(shared: Arc<Shared>, deadlines: Deadlines) {
+pub(crate) fn spawn(shared: Arc<Shared>, deadlines: Deadlines, observer: Observer) {
     let watch_at = Some(Instant::now() + WATCH_INTERVAL);
     tokio::spawn(Driver {
         shared,
@@ -27,6 +28,7 @@ pub(crate) fn spawn(shared: Arc<Shared>, deadlines: Deadlines) {
         watchdog: Watchdog::new(deadlines),
         closing: Closing::default(),
         timer: None,
+        observer,
     });
 }
 
@@ -38,6 +40,7 @@ struct Driver {
     closing: Closing,
     /// The one timer of the connection, there only while something is due.
     timer: Option<Pin<Box<Sleep>>>,
+    observer: Observer,
 }
 
 impl Future for Driver {
@@ -51,6 +54,7 @@ impl Future for Driver {
             let due = self.drive(&shared, &mut state);
             shared.tell_ending(&state);
             if state.link.is_done() {
+                self.observer.ended(&state.link);
                 drop(state);
                 shared.wake_halves();
                 return Poll::Ready(());
@@ -109,6 +113,7 @@ impl Driver {
         if self.watch_at.is_none_or(|at| now < at) {
             return;
         }
+        self.observer.pass_by(&state.link);
         let look_again = state.link.look_at_budget(now).then(|| now + WATCH_INTERVAL);
         if std::mem::take(&mut state.reader.was_active) {
             self.watch_at = Some(now + WATCH_INTERVAL);

@@ -21,6 +21,7 @@ mod handlers;
 mod link;
 mod message_reader;
 mod message_writer;
+pub(crate) mod observe;
 mod read_buffers;
 mod readable;
 mod shared;

@@ -8,6 +8,7 @@ use tokio::sync::SetOnce;
 
 use super::driver;
 use super::link::Ending;
+use super::observe::{Observer, Peer};
 use super::shared::Shared;
 use super::tuning::Tuning;
 use crate::http::Io;
@@ -19,9 +20,12 @@ pub(crate) fn start(
     agreed: Agreed,
     tuning: Tuning,
     ending: Arc<SetOnce<Ending>>,
+    peer: &Peer,
 ) -> Arc<Shared> {
+    let side = connection.side();
     let names = (agreed.protocol, agreed.extensions);
     let shared = Arc::new(Shared::new(io, connection, names, &tuning, ending));
-    driver::spawn(shared.clone(), tuning.deadlines);
+    let observer = Observer::opened(&shared, side, peer);
+    driver::spawn(shared.clone(), tuning.deadlines, observer);
     shared
 }

@@ -39,6 +39,12 @@ impl Share {
         self.account.is_some()
     }
 
+    /// What is charged now.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn charged(&self) -> usize {
+        self.account.as_ref().map_or(0, |account| account.charged.load(Ordering::Relaxed))
+    }
+
     /// How much more a connection that holds this much may take in, once it may take anything. The waker must be
     /// good for all that the connection does; it is called when the wait is over.
     #[inline]

@@ -101,13 +101,16 @@ impl Driver {
         };
         // Looking ahead may have made a pong, and the watchdog a ping.
         let _ = state.link.poll_flush(cx);
+        if state.link.share.is_open() && self.watch_at.is_none() {
+            self.watch_at = Some(Instant::now() + WATCH_INTERVAL);
+        }
         [self.watch_at, self.closing.look_at(), deadline].into_iter().flatten().min()
     }
 
     /// Sees, once in an interval, whether the reader still comes. Nothing is watched while it waits undisturbed.
     fn watch(&mut self, shared: &Shared, state: &mut State) {
         let now = Instant::now();
-        if self.watch_at.is_none() && (shared.is_watched() || state.link.share.is_open()) {
+        if shared.is_watched() && self.watch_at.is_none() {
             self.watch_at = Some(now + WATCH_INTERVAL);
         }
         if self.watch_at.is_none_or(|at| now < at) {

@@ -208,9 +208,7 @@ impl Shared {
         self.waiting.reader.register(cx.waker());
         state.reader.is_parked = true;
         let Poll::Ready(item) = poll(&mut state.link, &mut self.io_context()) else {
-            if state.link.share.is_open() {
-                self.watch();
-            }
+            self.watch_budget(&state);
             return Poll::Pending;
         };
         if item.is_some() {
@@ -301,6 +299,7 @@ impl Shared {
                 Poll::Ready(result)
             }
             None => {
+                self.watch_budget(&state);
                 if state.waiting_since.is_none() {
                     state.waiting_since = Some(Instant::now());
                     state.link.counted.write_waits += 1;
@@ -417,6 +416,14 @@ impl Shared {
             let _ = state.link.poll_flush(&mut self.io_context());
         } else {
             self.flush_soon(state);
+        }
+        self.watch_budget(state);
+    }
+
+    /// Has the driver look after what is held beyond the floor, or waited for.
+    fn watch_budget(&self, state: &State) {
+        if state.link.share.is_open() {
+            self.watch();
         }
     }
 

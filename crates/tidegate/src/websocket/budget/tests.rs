@@ -250,21 +250,27 @@ impl Wake for Unpark {
 /// beyond the mark that nobody gets, would leave them asleep for ever.
 #[test]
 fn no_wake_up_is_lost_between_threads() {
-    let budget = Budget::new(4096 * KIB);
+    let budget = Budget::new(8192 * KIB);
+    let waits = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for index in 0..8 {
-            let budget = &budget;
+        for index in 0..16 {
+            let (budget, waits) = (&budget, &waits);
             scope.spawn(move || {
                 let waker = Waker::from(Arc::new(Unpark(thread::current())));
                 let mut cx = Context::from_waker(&waker);
-                for round in 0..300 {
+                for round in 0..50 {
                     let mut share = budget.share();
-                    let (mut held, most) = (0, FLOOR_BYTES + (500 + index) * KIB);
+                    let (mut held, most) = (0, FLOOR_BYTES + (880 + index) * KIB);
                     while held < most {
                         match share.poll_room(held, &mut cx) {
                             Poll::Ready(room) => held += room.min(GRANT_BYTES),
-                            Poll::Pending => thread::park(),
+                            Poll::Pending => {
+                                waits.fetch_add(1, Ordering::Relaxed);
+                                thread::park();
+                            }
                         }
+                        // So that they are at it all at the same time, on few cores too.
+                        thread::sleep(Duration::from_micros(20));
                         share.settle(held, &cx);
                         assert!(budget.used() <= budget.limit());
                     }
@@ -276,6 +282,7 @@ fn no_wake_up_is_lost_between_threads() {
             });
         }
     });
+    assert!(waits.into_inner() > 100, "hardly anybody waited");
     let stats = budget.stats();
     assert_eq!((stats.used, stats.waiting, stats.failed), (0, 0, 0));
     assert_eq!(Some(stats.mark), budget.limit().checked_mul(3).map(|thrice| thrice / 4));

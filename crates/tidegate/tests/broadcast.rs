@@ -1,5 +1,7 @@
 //! One stream of messages to many connections, over real sockets.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use std::time::Duration;
 
 use tidegate::{Broadcast, Message, Opened, Readable, Subscription, WebSocketStream, Writable};

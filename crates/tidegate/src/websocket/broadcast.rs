@@ -8,19 +8,20 @@
 //! is called by the connection when it has room again.
 
 mod fanout;
+mod hub;
 mod ring;
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use tidegate_proto::websocket::{Message, Prepared};
 use tokio::sync::Notify;
 
-use super::shared::Shared;
 use super::writable::Writable;
 use fanout::Fanout;
+use hub::{Hub, Joined, State, Told};
 use ring::{Publication, Ring};
 
 /// Sends messages to every connection that subscribes.
@@ -41,44 +42,6 @@ pub struct Broadcast {
 pub struct Subscription {
     hub: Arc<Hub>,
     id: u64,
-    told: Arc<Told>,
-}
-
-/// What a subscription has lost, until it is told.
-#[derive(Default)]
-struct Told {
-    missed: Mutex<Option<Range<u64>>>,
-    news: Notify,
-}
-
-struct Hub {
-    state: Mutex<State>,
-    /// The fan-out, when it has nothing to do.
-    fanout: AtomicWaker,
-    /// Those who wait to send.
-    room: Notify,
-    grace: Duration,
-}
-
-struct State {
-    ring: Ring,
-    /// Before this position, nobody who is waited for needs anything.
-    needed_from: u64,
-    /// How many wait to send.
-    senders: usize,
-    next_id: u64,
-    joined: Vec<Joined>,
-    left: Vec<u64>,
-    /// Subscriptions whose connection has room again.
-    ready: Vec<u64>,
-    is_running: bool,
-}
-
-/// A subscription that the fan-out has not taken over yet.
-struct Joined {
-    id: u64,
-    shared: Arc<Shared>,
-    position: u64,
     told: Arc<Told>,
 }
 
@@ -120,7 +83,8 @@ impl Broadcast {
         self.append(Prepared::new(message.into()), None).await
     }
 
-    /// As [`send`](Self::send), but not to the connection of `subscription`: for what it sent itself.
+    /// As [`send`](Self::send), but not to the connection of `subscription`: for what it sent itself. May be dropped at
+    /// any await: then the message was not sent.
     pub async fn send_to_others(&self, message: impl Into<Message>, subscription: &Subscription) -> u64 {
         self.append(Prepared::new(message.into()), Some(subscription.id)).await
     }
@@ -192,27 +156,6 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         self.hub.lock().left.push(self.id);
         self.hub.fanout.wake();
-    }
-}
-
-impl Hub {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Every step under this lock leaves the state whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Told {
-    fn lock(&self) -> MutexGuard<'_, Option<Range<u64>>> {
-        self.missed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell(&self, missed: Range<u64>) {
-        let mut known = self.lock();
-        let start = known.as_ref().map_or(missed.start, |known| known.start);
-        *known = Some(start..missed.end);
-        drop(known);
-        self.news.notify_one();
     }
 }
 

@@ -7,8 +7,8 @@ use std::task::{Poll, Wake, Waker};
 
 use tokio::time::{Instant, timeout_at};
 
+use super::hub::{Hub, Joined, Told};
 use super::ring::Publication;
-use super::{Hub, Joined, Told};
 use crate::websocket::shared::{Offered, Shared};
 
 pub(super) struct Fanout {

@@ -1,0 +1,143 @@
+//! The reader's steps.
+
+use std::future::poll_fn;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use tidegate_proto::websocket::{Chunk, Message};
+
+use super::super::error::WebSocketError;
+use super::super::link::Link;
+use super::{Shared, State};
+
+impl Shared {
+    /// Awaits [`poll_read`](Self::poll_read); may be dropped at any time.
+    #[inline]
+    pub(crate) async fn read(&self) -> Result<Option<Message>, WebSocketError> {
+        if let Some(message) = self.message_at_hand() {
+            return Ok(Some(message));
+        }
+        let guard = StopWaiting { shared: self };
+        let result = poll_fn(|cx| self.poll_read(cx)).await;
+        // Done, so there is no waiting to stop.
+        std::mem::forget(guard);
+        result
+    }
+
+    /// Awaits [`poll_chunk`](Self::poll_chunk); may be dropped at any time.
+    pub(crate) async fn read_chunk(&self) -> Result<Option<Chunk>, WebSocketError> {
+        let guard = StopWaiting { shared: self };
+        let result = poll_fn(|cx| self.poll_chunk(cx)).await;
+        std::mem::forget(guard);
+        result
+    }
+
+    /// The next message, if it has come already and is like most: within a batch nobody has to wait, nor to be woken.
+    pub(super) fn message_at_hand(&self) -> Option<Message> {
+        let mut state = self.lock();
+        state.has_written = false;
+        let message = state.link.message_at_hand()?;
+        self.has_read(&mut state);
+        Some(message)
+    }
+
+    /// Takes note that the reader was here and has got something.
+    #[inline]
+    pub(super) fn has_read(&self, state: &mut State) {
+        if state.reader.is_parked {
+            self.unpark(state);
+        }
+        state.reader.is_away = false;
+        state.reader.was_active = true;
+        self.watch();
+        // A pong may have been made on the way.
+        if state.link.connection.queued_bytes() > 0 {
+            self.flush_soon(state);
+        }
+    }
+
+    /// The next message, or `None` at a clean end.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
+        self.poll_take(cx, Link::poll_message)
+    }
+
+    /// The next stretch of a message, or `None` at a clean end.
+    pub(crate) fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Chunk>, WebSocketError>> {
+        self.poll_take(cx, Link::poll_chunk)
+    }
+
+    pub(super) fn poll_take<T>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl Fn(&mut Link, &mut Context<'_>) -> Poll<Option<T>>,
+    ) -> Poll<Result<Option<T>, WebSocketError>> {
+        let mut state = self.lock();
+        state.has_written = false;
+        // Registered before the transport is asked: its wake-up comes from another thread at any time.
+        self.waiting.is_called.store(false, Ordering::Release);
+        self.waiting.reader.register(cx.waker());
+        state.reader.is_parked = true;
+        let Poll::Ready(item) = poll(&mut state.link, &mut self.io_context()) else {
+            self.watch_budget(&state);
+            return Poll::Pending;
+        };
+        if item.is_some() {
+            self.has_read(&mut state);
+            return Poll::Ready(Ok(item));
+        }
+        self.unpark(&mut state);
+        self.wake_driver();
+        match &state.link.incoming_end {
+            Some(Err(error)) => Poll::Ready(Err(error.clone())),
+            _ => Poll::Ready(Ok(None)),
+        }
+    }
+
+    /// Takes note that nobody awaits a message any more: from now on the driver hears of what comes.
+    pub(super) fn stop_waiting_to_read(&self) {
+        let mut state = self.lock();
+        if state.reader.is_parked {
+            self.unpark(&mut state);
+            self.watch();
+        }
+    }
+
+    /// Has the driver look after the reader before long, unless it does so anyway.
+    pub(super) fn watch(&self) {
+        if !self.is_watched() && !self.waiting.is_watched.swap(true, Ordering::AcqRel) {
+            self.wake_driver();
+        }
+    }
+
+    /// Whether the driver is to look after the reader before long.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.waiting.is_watched.load(Ordering::Acquire)
+    }
+
+    /// Ends a watch: from now on the first call to the reader is told to the driver.
+    pub(crate) fn stop_watching(&self) {
+        self.waiting.is_watched.store(false, Ordering::Release);
+    }
+
+    /// Whether the reader waits and will come when it is called: it was not called in vain before.
+    pub(crate) fn is_attentive(&self, state: &State) -> bool {
+        state.reader.is_parked && !self.waiting.is_called.load(Ordering::Acquire)
+    }
+
+    pub(super) fn unpark(&self, state: &mut State) {
+        self.waiting.reader.take();
+        state.reader.is_parked = false;
+        state.reader.is_away = false;
+    }
+}
+
+/// Tells the shared state when a `read` is dropped halfway, so that nobody wakes a task that no longer cares.
+struct StopWaiting<'a> {
+    shared: &'a Shared,
+}
+
+impl Drop for StopWaiting<'_> {
+    fn drop(&mut self) {
+        self.shared.stop_waiting_to_read();
+    }
+}

@@ -13,7 +13,7 @@ pub(crate) struct Assembler {
     max_message_bytes: u64,
     max_fragments: u32,
     inflater: Option<Box<Inflater>>,
-    message: Option<Unfinished>,
+    message: Option<Box<Unfinished>>,
 }
 
 /// A message of which not all has come.
@@ -67,7 +67,7 @@ impl Assembler {
     pub(crate) fn push_chunk(&mut self, part: &Part<'_>) -> Result<Option<Chunk>, PeerMisbehaved> {
         self.take_part(part, u64::MAX, u32::MAX)?;
         let ends = part.ends && part.header.fin;
-        let ready = |message: &&mut Unfinished| ends || message.body.has_whole();
+        let ready = |message: &&mut Box<Unfinished>| ends || message.body.has_whole();
         let chunk = self.message.as_mut().filter(ready).map(|message| message.take_chunk(ends));
         if ends {
             // What is left in the body is a character cut off by the end, if anything.
@@ -87,7 +87,7 @@ impl Assembler {
     /// Where the payload of an unfinished message goes as it comes: of one that is binary, uncompressed and not read in
     /// parts.
     pub(crate) fn plain_body(&mut self) -> Option<&mut Vec<u8>> {
-        match self.message.as_mut()? {
+        match self.message.as_deref_mut()? {
             Unfinished { body: Body::Binary(body), is_compressed: false, is_streamed: false, .. } => {
                 Some(body)
             }
@@ -194,13 +194,13 @@ impl Assembler {
                     Opcode::Text => Body::Text(TextBuilder::default()),
                     _ => Body::Binary(Vec::new()),
                 };
-                empty.insert(Unfinished {
+                empty.insert(Box::new(Unfinished {
                     body,
                     is_compressed: part.header.rsv1,
                     is_streamed: false,
                     fragments: 0,
                     wire_bytes: 0,
-                })
+                }))
             }
         };
         if message.fragments == max_fragments {

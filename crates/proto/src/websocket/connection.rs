@@ -13,6 +13,7 @@ mod receive;
 mod send;
 mod streaming;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
@@ -41,7 +42,7 @@ use super::{ApiMisuse, Chunk, CloseCode, CloseInfo, Message, PeerMisbehaved, Sid
 /// backpressure takes: once [`handle_input`](Self::handle_input) takes no more, stop reading the transport.
 pub struct Connection {
     side: Side,
-    config: Config,
+    config: Arc<Config>,
     input: Input,
     input_ended: bool,
     decoder: Decoder,
@@ -50,7 +51,7 @@ pub struct Connection {
     encoder: Encoder,
     transmit: Transmit,
     /// A message that is being sent in parts.
-    streaming: Option<Streaming>,
+    streaming: Option<Box<Streaming>>,
     /// A Close that waits for the end of the frame that is being sent.
     close_owed: Option<Box<[u8]>>,
     pongs: Pongs,
@@ -121,9 +122,16 @@ impl Connection {
     /// A connection whose opening handshake is done.
     ///
     /// `deflate` is what the handshake agreed on. `seed` makes the masking keys of a client and must come from a
-    /// secure random source; a server ignores it.
+    /// secure random source; a server ignores it. Connections of one configuration may
+    /// share it.
     #[must_use]
-    pub fn new(side: Side, config: Config, deflate: Option<DeflateParams>, seed: [u8; 32]) -> Self {
+    pub fn new(
+        side: Side,
+        config: impl Into<Arc<Config>>,
+        deflate: Option<DeflateParams>,
+        seed: [u8; 32],
+    ) -> Self {
+        let config = config.into();
         let peer = match side {
             Side::Client => Side::Server,
             Side::Server => Side::Client,

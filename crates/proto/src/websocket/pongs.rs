@@ -9,7 +9,7 @@ pub(crate) struct PeerProgress {
     /// grow.
     pub(crate) accepted: u64,
     /// The newest ping of ours: its payload, and what was accepted before it.
-    pub(crate) ping: Option<(Bytes, u64)>,
+    pub(crate) ping: Option<Box<(Bytes, u64)>>,
     /// What was accepted up to here has been seen by the peer: it answered a ping behind it.
     pub(crate) answered_until: u64,
 }
@@ -22,8 +22,8 @@ impl PeerProgress {
     }
 
     pub(crate) fn take_pong(&mut self, payload: &Bytes) {
-        if let Some((_, end)) = self.ping.take_if(|(sent, _)| sent == payload) {
-            self.answered_until = end;
+        if let Some(ping) = self.ping.take_if(|ping| ping.0 == payload) {
+            self.answered_until = ping.1;
         }
     }
 }
@@ -36,7 +36,7 @@ pub(crate) struct Pongs {
     /// The position in the output behind the last queued pong.
     pub(crate) queued_until: u64,
     /// The newest ping that has no pong yet: it alone needs one (RFC 6455 §5.5.3).
-    pub(crate) owed: Option<Bytes>,
+    pub(crate) owed: Option<Box<Bytes>>,
 }
 
 /// The most bytes of pongs that may wait in the queue before only the newest ping is answered.

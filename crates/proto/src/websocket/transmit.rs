@@ -19,9 +19,6 @@ pub struct Transmit {
     sent: u64,
 }
 
-/// A drained gathering buffer above this size is given back, so that an idle connection holds next to nothing.
-const KEEP_CAPACITY: usize = 512;
-
 /// How much of what has left may stay in front of what waits, before that is moved there.
 const MAX_SENT_FRONT: usize = 4096;
 
@@ -74,8 +71,9 @@ impl Transmit {
 
     fn release(&mut self) {
         self.gathered_start = 0;
-        self.gathered.clear();
-        self.gathered.shrink_to(KEEP_CAPACITY);
+        // Given back whatever its size, so that an idle connection holds none.
+        self.gathered = Vec::new();
+        self.sealed = VecDeque::new();
     }
 }
 
@@ -168,6 +166,6 @@ mod tests {
         let mut transmit = Transmit::default();
         transmit.gather(|out| out.resize(100_000, 1));
         transmit.advance(100_000);
-        assert!(transmit.gathered.capacity() <= KEEP_CAPACITY);
+        assert_eq!(transmit.gathered.capacity(), 0);
     }
 }

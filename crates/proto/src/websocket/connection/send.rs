@@ -74,7 +74,7 @@ impl Connection {
         }
         self.check_sendable()?;
         self.encoder.frame(&mut self.transmit, Head::control(Opcode::Ping), payload);
-        self.peer_progress.ping = Some((Bytes::copy_from_slice(payload), self.peer_progress.accepted));
+        self.peer_progress.ping = Some(Box::new((Bytes::copy_from_slice(payload), self.peer_progress.accepted)));
         Ok(())
     }
 
@@ -87,7 +87,7 @@ impl Connection {
     }
 
     pub(super) fn answer_ping(&mut self, payload: Bytes) {
-        self.pongs.owed = Some(payload);
+        self.pongs.owed = Some(Box::new(payload));
         self.settle_pongs();
     }
 

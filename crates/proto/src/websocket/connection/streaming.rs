@@ -34,7 +34,7 @@ impl Connection {
         };
         self.peer_progress.accept(MESSAGE_OVERHEAD);
         let text = (kind == MessageKind::Text).then(TextBuilder::default);
-        self.streaming = Some(Streaming { shape, text });
+        self.streaming = Some(Box::new(Streaming { shape, text }));
         Ok(())
     }
 
@@ -120,14 +120,15 @@ impl Connection {
 
     /// Whether the next byte on the wire belongs to a frame that has begun.
     pub(super) fn is_within_frame(&self) -> bool {
-        match &self.streaming {
+        match self.streaming.as_deref() {
             Some(Streaming { shape: Shape::Frame { header, sent }, .. }) => *sent < header.payload_len,
             _ => false,
         }
     }
 
     fn send_fragment(&mut self, part: &[u8], fin: bool) {
-        let Some(Streaming { shape: Shape::Fragments { opcode, rsv1 }, .. }) = &mut self.streaming else {
+        let Some(Streaming { shape: Shape::Fragments { opcode, rsv1 }, .. }) = self.streaming.as_deref_mut()
+        else {
             return;
         };
         let head = Head { fin, rsv1: *rsv1, opcode: *opcode };

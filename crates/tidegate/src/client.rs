@@ -12,7 +12,6 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tidegate_proto::websocket::handshake::ClientOptions;
 use tidegate_proto::websocket::{Config, Connection, Side};
-use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
 use self::http2::Asked;
@@ -25,8 +24,7 @@ use crate::http::{
 };
 use crate::websocket::observe::{self, Peer};
 use crate::websocket::{
-    Budget, Cause, Deadlines, Ending, Opening, Shared, Tuning, WebSocketError, WebSocketStream, start,
-    write_all,
+    Budget, Cause, Deadlines, Opening, Shared, Tuning, WebSocketError, WebSocketStream, start, write_all,
 };
 
 /// What a client asks for, on the way to a [`WebSocketStream`].
@@ -173,7 +171,7 @@ impl ClientBuilder {
 
     /// How long silence may last once the connection is open; see [`Deadlines`] for the defaults.
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
-        self.tuning.deadlines = deadlines;
+        self.tuning.deadlines = Arc::new(deadlines);
         self
     }
 
@@ -212,7 +210,7 @@ impl ClientBuilder {
         // Without the credentials, from here on.
         let builder = Self { url: socket.url().to_owned(), ..self };
         let attempt = Attempt { builder, request };
-        tokio::spawn(attempt.run(opening, socket.ending()));
+        tokio::spawn(attempt.run(opening));
         Ok(socket)
     }
 }
@@ -224,17 +222,16 @@ struct Attempt {
 
 impl Attempt {
     /// Connects, unless that is given up first.
-    async fn run(self, opening: Arc<Opening>, ending: Arc<SetOnce<Ending>>) {
+    async fn run(self, opening: Arc<Opening>) {
         let (signal, timeout) = (self.builder.signal.clone(), self.builder.handshake_timeout);
         let peer = Peer::new(&self.builder.url, None);
-        let open = self.open(ending.clone());
-        settle(open, signal, timeout, opening, ending, peer).await;
+        settle(self.open(), signal, timeout, opening, peer).await;
     }
 
-    async fn open(self, ending: Arc<SetOnce<Ending>>) -> Result<Arc<Shared>, Cause> {
+    async fn open(self) -> Result<Arc<Shared>, Cause> {
         let Self { mut builder, mut request } = self;
         let answer = follow(&mut request, &mut builder).await?;
-        begin(answer, builder, ending)
+        begin(answer, builder)
     }
 }
 
@@ -244,7 +241,6 @@ async fn settle(
     signal: Option<CancellationToken>,
     timeout: Duration,
     opening: Arc<Opening>,
-    ending: Arc<SetOnce<Ending>>,
     peer: Peer,
 ) {
     let signal = signal.unwrap_or_default();
@@ -259,13 +255,13 @@ async fn settle(
         Ok(shared) => opening.succeed(shared),
         Err(cause) => {
             observe::unopened(Side::Client, &peer, observe::kind(&cause), &cause);
-            opening.fail(&ending, cause);
+            opening.fail(cause);
         }
     }
 }
 
 /// Starts the connection that a server has agreed to.
-fn begin(answer: Answer, builder: ClientBuilder, ending: Arc<SetOnce<Ending>>) -> Result<Arc<Shared>, Cause> {
+fn begin(answer: Answer, builder: ClientBuilder) -> Result<Arc<Shared>, Cause> {
     let Answer { io, response, rest, handshake } = answer;
     let agreed = handshake.finish(&response)?;
     let mut seed = [0; 32];
@@ -274,7 +270,7 @@ fn begin(answer: Answer, builder: ClientBuilder, ending: Arc<SetOnce<Ending>>) -
     // A response is at most HeadLimits long, so what came with it fits the input buffer.
     connection.handle_input(&rest);
     let peer = Peer::new(&builder.url, None);
-    Ok(start(io, connection, agreed, builder.tuning, ending, &peer))
+    Ok(start(io, connection, agreed, &builder.tuning, &peer))
 }
 
 /// Asks until the answer is no redirect that is to be followed. `request` and `builder` are then what was asked last.

@@ -43,7 +43,7 @@ struct Server {
 async fn serve<H, F>(acceptor: Acceptor, handler: H) -> Server
 where
     H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
-    F: Future<Output = ()> + Send,
+    F: Future<Output = ()> + Send + 'static,
 {
     let (listener, address) = listen().await;
     let (stop, stopped) = oneshot::channel::<()>();

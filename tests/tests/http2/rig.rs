@@ -31,7 +31,7 @@ impl Server {
     pub(crate) async fn start<H, F>(layer: Layer, acceptor: Acceptor, handler: H) -> Self
     where
         H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         Self::start_as_is(layer, acceptor.http2(Http2::default()), handler).await
     }
@@ -40,7 +40,7 @@ impl Server {
     pub(crate) async fn start_as_is<H, F>(layer: Layer, acceptor: Acceptor, handler: H) -> Self
     where
         H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         let acceptor = match layer {
             Layer::Plain => acceptor,

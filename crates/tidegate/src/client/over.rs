@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::SetOnce;
 
 use super::{ClientBuilder, ClientRequest, begin, settle, upgrade};
 use crate::http::{Io, parse_url};
 use crate::websocket::observe::Peer;
-use crate::websocket::{Cause, Ending, Shared, WebSocketError, WebSocketStream};
+use crate::websocket::{Cause, Shared, WebSocketError, WebSocketStream};
 
 impl ClientBuilder {
     /// As [`connect`](Self::connect), but over `io`, a byte stream to the server: a Unix socket, a tunnel, a pipe in a
@@ -25,21 +24,15 @@ impl ClientBuilder {
         let (socket, opening) = WebSocketStream::opening(url.to_string());
         let request =
             ClientRequest::new(url, self.handshake.clone()).map_err(WebSocketError::without_code)?;
-        let ending = socket.ending();
         let (signal, timeout) = (self.signal.clone(), self.handshake_timeout);
         let peer = Peer::new(&self.url, None);
-        let open = open(self, request, Box::new(io), ending.clone());
-        tokio::spawn(settle(open, signal, timeout, opening, ending, peer));
+        let open = open(self, request, Box::new(io));
+        tokio::spawn(settle(open, signal, timeout, opening, peer));
         Ok(socket)
     }
 }
 
-async fn open(
-    builder: ClientBuilder,
-    request: ClientRequest,
-    io: Box<dyn Io>,
-    ending: Arc<SetOnce<Ending>>,
-) -> Result<Arc<Shared>, Cause> {
+async fn open(builder: ClientBuilder, request: ClientRequest, io: Box<dyn Io>) -> Result<Arc<Shared>, Cause> {
     let answer = upgrade(io, &request, &builder.connect.head_limits).await?;
-    begin(answer, builder, ending)
+    begin(answer, builder)
 }

@@ -123,21 +123,29 @@ impl HeadError {
     }
 }
 
-/// Reads the head of one request, and returns it with the bytes that were read behind it.
+/// One request, the bytes of its head, and the bytes that were read behind it.
+#[derive(Debug)]
+pub(crate) struct ReadRequest {
+    pub(crate) request: Request<()>,
+    pub(crate) head: Box<[u8]>,
+    pub(crate) rest: Vec<u8>,
+}
+
+/// Reads the head of one request.
 ///
 /// At most [`HeadLimits::max_bytes`] are read. A request with a body is malformed here.
 ///
 /// # Cancellation
 ///
 /// What has been read is lost when the future is dropped: close the stream then.
-pub(crate) async fn read_request<R>(io: R, limits: &HeadLimits) -> Result<(Request<()>, Vec<u8>), HeadError>
+pub(crate) async fn read_request<R>(io: R, limits: &HeadLimits) -> Result<ReadRequest, HeadError>
 where
     R: AsyncRead + Unpin,
 {
     let mut reader = HeadReader::new(io, *limits);
     let head = reader.next_head().await?;
-    let request = parse_request(reader.bytes(&head), head.headers)?;
-    Ok((request, reader.into_rest()))
+    let bytes = reader.bytes(&head);
+    Ok(ReadRequest { request: parse_request(bytes)?, head: bytes.into(), rest: reader.into_rest() })
 }
 
 /// Reads the head of the final response, and returns it with the bytes that were read behind it.
@@ -326,7 +334,10 @@ impl Scan {
     }
 }
 
-fn parse_request(bytes: &[u8], headers: usize) -> Result<Request<()>, HeadError> {
+/// Parses a complete head, from its first line to its blank line.
+pub(crate) fn parse_request(bytes: &[u8]) -> Result<Request<()>, HeadError> {
+    // All lines but the first and the blank one.
+    let headers = bytes.iter().filter(|byte| **byte == b'\n').count().saturating_sub(2);
     let mut headers = vec![httparse::EMPTY_HEADER; headers];
     let mut parsed = httparse::Request::new(&mut headers);
     completed(parsed.parse(bytes), bytes)?;

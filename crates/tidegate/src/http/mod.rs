@@ -1,5 +1,6 @@
 //! A byte stream to a peer: from a URL or a socket to the heads of an opening handshake.
 
+pub(crate) mod asked;
 pub(crate) mod credentials;
 pub(crate) mod h1;
 pub(crate) mod h2;
@@ -10,6 +11,8 @@ pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod url;
 
+pub(crate) use asked::Asked;
+pub use asked::PeerAddress;
 pub use h1::{HeadError, HeadLimits, MalformedHead};
 pub use h2::{Http2, Http2Error, Http2Pool};
 pub(crate) use io::Io;

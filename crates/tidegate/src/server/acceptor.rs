@@ -15,12 +15,13 @@ use tokio::time::{Instant, timeout_at};
 use super::connections::{Connections, Limits, Slot};
 use super::lease::Lease;
 use super::origin::OriginPolicy;
-use super::policy::{Admission, PeerAddress, Policy};
+use super::policy::{Admission, Policy};
 use super::refuse::{refuse, response_to};
+use crate::http::h1::{self, ReadRequest};
 use crate::http::tls::{Alpn, ServerTls, TlsError, is_http2};
-use crate::http::{HeadError, HeadLimits, Http2, Http2Error, Io, h1};
+use crate::http::{Asked, HeadError, HeadLimits, Http2, Http2Error, Io, PeerAddress};
 use crate::websocket::observe::{self, Peer};
-use crate::websocket::{Budget, Deadlines, Tuning, WebSocketStream, start, write_all};
+use crate::websocket::{Budget, Deadlines, Driver, Tuning, WebSocketStream, prepare, write_all};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
 #[derive(Clone)]
@@ -30,7 +31,8 @@ pub struct Acceptor {
 
 #[derive(Clone)]
 pub(super) struct Settings {
-    config: Config,
+    /// Shared by all connections.
+    config: Arc<Config>,
     origins: OriginPolicy,
     pub(super) policy: Policy,
     pub(super) tls: Option<ServerTls>,
@@ -86,7 +88,7 @@ impl AcceptError {
 impl Default for Acceptor {
     fn default() -> Self {
         let settings = Settings {
-            config: Config::default(),
+            config: Arc::default(),
             origins: OriginPolicy::default(),
             policy: Policy::default(),
             tls: None,
@@ -118,7 +120,7 @@ impl Acceptor {
     /// The limits of each connection, and its compression.
     #[must_use]
     pub fn config(self, config: Config) -> Self {
-        self.with(|settings| settings.config = config)
+        self.with(|settings| settings.config = Arc::new(config))
     }
 
     /// The subprotocols that are spoken here. The first that the client offers of these is selected.
@@ -225,7 +227,7 @@ impl Acceptor {
     /// How long silence may last once a connection is open; see [`Deadlines`] for the defaults.
     #[must_use]
     pub fn deadlines(self, deadlines: Deadlines) -> Self {
-        self.with(|settings| settings.tuning.deadlines = deadlines)
+        self.with(|settings| settings.tuning.deadlines = Arc::new(deadlines))
     }
 
     /// What the connections may hold together, in place of [`Budget::process`].
@@ -307,9 +309,22 @@ impl Acceptor {
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         peer: impl Into<Option<SocketAddr>>,
     ) -> Result<WebSocketStream, AcceptError> {
+        let (socket, driver) = self.accept_undriven(io, peer.into()).await?;
+        tokio::spawn(driver);
+        Ok(socket)
+    }
+
+    /// As [`accept_from`](Self::accept_from), but leaves it to the caller to run the driver.
+    pub(super) async fn accept_undriven(
+        &self,
+        io: impl Io,
+        peer: Option<SocketAddr>,
+    ) -> Result<(WebSocketStream, Driver), AcceptError> {
         let limit = self.settings.handshake_timeout;
         let deadline = Instant::now() + limit;
-        let peer = peer.into();
+        if self.settings.tls.is_none() {
+            return self.accept_secured(io, peer, deadline).await;
+        }
         let secured = match timeout_at(deadline, self.secure(io, Alpn::Http1)).await {
             Ok(secured) => secured.map_err(AcceptError::from),
             Err(_) => Err(AcceptError::HandshakeTimedOut(limit)),
@@ -329,15 +344,16 @@ impl Acceptor {
     /// Reads an HTTP/1.1 request and answers it, by the deadline.
     pub(super) async fn accept_secured(
         &self,
-        io: Box<dyn Io>,
+        io: impl Io,
         peer: Option<SocketAddr>,
         deadline: Instant,
-    ) -> Result<WebSocketStream, AcceptError> {
+    ) -> Result<(WebSocketStream, Driver), AcceptError> {
         let accepted = match timeout_at(deadline, self.read_and_answer(io, peer)).await {
-            Ok(Ok(socket)) => Ok(socket),
-            Ok(Err((error, None))) => Err(error),
-            Ok(Err((error, Some((mut io, response))))) => {
-                refuse(&mut io, response).await;
+            Ok(Ok(opened)) => Ok(opened),
+            Ok(Err(NotOpened { error, farewell })) => {
+                if let Some((mut io, response)) = farewell {
+                    refuse(&mut io, response).await;
+                }
                 Err(error)
             }
             Err(_) => Err(AcceptError::HandshakeTimedOut(self.settings.handshake_timeout)),
@@ -347,29 +363,34 @@ impl Acceptor {
 
     async fn read_and_answer(
         &self,
-        mut io: Box<dyn Io>,
+        mut io: impl Io,
         peer: Option<SocketAddr>,
-    ) -> Result<WebSocketStream, (AcceptError, Option<(Box<dyn Io>, Response<String>)>)> {
-        let (mut request, rest) = match h1::read_request(&mut io, &self.settings.head_limits).await {
-            Ok(read) => read,
-            Err(error) => {
-                let farewell = response_to(&error).map(|response| (io, response));
-                return Err((error.into(), farewell));
-            }
-        };
+    ) -> Result<(WebSocketStream, Driver), NotOpened> {
+        let ReadRequest { mut request, head, rest } =
+            match h1::read_request(&mut io, &self.settings.head_limits).await {
+                Ok(read) => read,
+                Err(error) => {
+                    let response = response_to(&error);
+                    return Err(NotOpened::new(error.into(), io, response));
+                }
+            };
+        let peer = peer.map(PeerAddress);
         if let Some(peer) = peer {
-            request.extensions_mut().insert(PeerAddress(peer));
+            request.extensions_mut().insert(peer);
         }
-        let (response, accepted) = match self.answer(request).await {
+        let (response, judged) = match self.judge(&request).await {
             Ok(answer) => answer,
             Err(refusal) => {
                 let response = refusal.clone().into_response();
-                return Err((AcceptError::Refused(refusal), Some((io, response))));
+                return Err(NotOpened::new(AcceptError::Refused(refusal), io, Some(response)));
             }
         };
-        let head = h1::encode_response(&response, b"");
-        write_all(&mut io, &head).await.map_err(|error| (error.into(), None))?;
-        Ok(accepted.start_boxed(io, rest.into()))
+        drop(request);
+        let bytes = h1::encode_response(&response, b"");
+        if let Err(error) = write_all(&mut io, &bytes).await {
+            return Err(NotOpened { error: error.into(), farewell: None });
+        }
+        Ok(judged.start(io, rest.into(), Asked::head(head, peer)))
     }
 
     /// Judges a request that an HTTP server of one's own has read: the response to send, and what to
@@ -381,34 +402,36 @@ impl Acceptor {
     ///
     /// The refusal to send instead, by [`Refusal::into_response`].
     pub async fn answer<B>(&self, request: Request<B>) -> Result<(Response<()>, Accepted), Refusal> {
-        self.judge(request.map(drop)).await.inspect_err(|refusal| observe::refused(refusal.status(), refusal))
+        let request = request.map(drop);
+        let judged = self.judge(&request).await;
+        let (response, judged) =
+            judged.inspect_err(|refusal| observe::refused(refusal.status(), refusal))?;
+        Ok((response, Accepted { judged, request }))
     }
 
-    async fn judge(&self, request: Request<()>) -> Result<(Response<()>, Accepted), Refusal> {
+    async fn judge(&self, request: &Request<()>) -> Result<(Response<()>, Judged), Refusal> {
         let settings = &self.settings;
-        let offer = receive(&request)?;
+        let offer = receive(request)?;
         if !settings.origins.allows(offer.origin(), request.headers()) {
             return Err(Refusal::forbidden_origin());
         }
         // Before the hooks, so that not more of them wait than there may be connections.
-        let slot = settings.connections.enter(settings.limits, settings.policy.ip(&request))?;
-        let judgement = settings.policy.judge(&request, &offer, settings.handshake_timeout).await?;
+        let slot = settings.connections.enter(settings.limits, settings.policy.ip(request))?;
+        let judgement = settings.policy.judge(request, &offer, settings.handshake_timeout).await?;
         let answer = Answer { deflate: settings.config.deflate_config().copied(), ..judgement };
         // An answer that cannot be given is a fault of the hooks.
         let (response, agreed) = offer
             .accept(answer)
             .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-        Ok((response, Accepted { agreed, request, settings: self.settings.clone(), slot }))
+        Ok((response, Judged { agreed, settings: self.settings.clone(), slot }))
     }
 }
 
 /// A request that was accepted, and waits for the byte stream behind its response. It holds a place among the
 /// connections, which is free again when this is dropped or the connection has ended.
 pub struct Accepted {
-    agreed: Agreed,
+    judged: Judged,
     request: Request<()>,
-    settings: Arc<Settings>,
-    slot: Slot,
 }
 
 impl Accepted {
@@ -419,24 +442,45 @@ impl Accepted {
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         already_read: impl Into<Bytes>,
     ) -> WebSocketStream {
-        self.start_boxed(Box::new(io), already_read.into())
+        let (socket, driver) = self.judged.start(io, already_read.into(), Asked::request_of(self.request));
+        tokio::spawn(driver);
+        socket
     }
+}
 
-    fn start_boxed(self, io: Box<dyn Io>, mut already_read: Bytes) -> WebSocketStream {
-        let Self { agreed, request, settings, slot } = self;
-        let config = settings.config.clone();
+/// What was agreed on with a client that is let in, and its place among the connections.
+struct Judged {
+    agreed: Agreed,
+    settings: Arc<Settings>,
+    slot: Slot,
+}
+
+impl Judged {
+    /// Opens the connection, whose driver has to run.
+    fn start(self, io: impl Io, mut already_read: Bytes, asked: Asked) -> (WebSocketStream, Driver) {
+        let Self { agreed, settings, slot } = self;
         // A server draws no masking keys, so it needs no seed.
-        let mut connection = Connection::new(Side::Server, config, agreed.deflate, [0; 32]);
+        let mut connection = Connection::new(Side::Server, settings.config.clone(), agreed.deflate, [0; 32]);
         let taken = connection.handle_input(&already_read);
         already_read.advance(taken);
-        let (socket, opening) = WebSocketStream::accepted(request);
         let key = slot.key();
-        let io = Box::new(Lease { already_read, io, _slot: slot });
-        let address = socket.request().and_then(|request| request.extensions().get::<PeerAddress>());
-        let peer = Peer::new(socket.url(), address.map(|address| address.0));
-        let shared = start(io, connection, agreed, settings.tuning.clone(), socket.ending(), &peer);
+        let io = Box::new(Lease::new(io, already_read, slot));
+        let (shared, driver) = prepare(io, connection, agreed, &settings.tuning, &Peer::of(&asked));
+        // Before the driver runs: it gives the place up when the connection ends.
         settings.connections.opened(key, &shared);
-        opening.succeed(shared);
-        socket
+        (WebSocketStream::accepted(shared, asked), driver)
+    }
+}
+
+/// Why a handshake on a byte stream came to nothing, and what its client is to be told, if anything.
+struct NotOpened {
+    error: AcceptError,
+    farewell: Option<(Box<dyn Io>, Response<String>)>,
+}
+
+impl NotOpened {
+    fn new(error: AcceptError, io: impl Io, response: Option<Response<String>>) -> Self {
+        let farewell = response.map(|response| (Box::new(io) as Box<dyn Io>, response));
+        Self { error, farewell }
     }
 }

@@ -10,11 +10,12 @@ use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 use tidegate_proto::websocket::CloseCode;
 use tidegate_proto::websocket::handshake::Refusal;
-use tokio::sync::{Notify, SetOnce};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::websocket::{CloseOptions, Ending, Shared};
+use super::places::Places;
+use crate::websocket::{CloseOptions, Shared};
 
 /// The connections of one server, whatever [`Acceptor`](crate::Acceptor)s opened them. Cheap to clone; clones are
 /// the same connections.
@@ -46,7 +47,7 @@ pub(super) struct Limits {
 /// A place among the connections, free again when this is dropped.
 pub(super) struct Slot {
     registry: Arc<Registry>,
-    key: u64,
+    key: usize,
 }
 
 #[derive(Default)]
@@ -60,22 +61,18 @@ struct Registry {
 #[derive(Default)]
 struct Table {
     is_going_away: bool,
-    next_key: u64,
-    places: HashMap<u64, Place>,
+    places: Places<Place>,
     per_ip: HashMap<IpAddr, usize>,
-    /// How those ended that left while the server goes away.
-    endings: Vec<Arc<SetOnce<Ending>>>,
+    /// Those that left while the server goes away: how they ended is to be told.
+    left: Vec<Arc<Shared>>,
+    /// How many of them nobody can tell it of.
+    lost: usize,
 }
 
 struct Place {
     ip: Option<IpAddr>,
     /// Absent until the connection is open.
-    open: Option<Open>,
-}
-
-struct Open {
-    shared: Weak<Shared>,
-    ending: Arc<SetOnce<Ending>>,
+    open: Option<Weak<Shared>>,
 }
 
 /// What a client that finds no place is told to wait, in seconds.
@@ -123,16 +120,16 @@ impl Connections {
                 shared.wake_driver();
             }
         }
-        let mut drained = Drained::default();
+        let mut uncounted = self.registry.take_left();
+        let mut drained = Drained { cut_off: uncounted.lost, ..Drained::default() };
         let last_word = Instant::now() + LAST_WORD;
-        let mut uncounted = self.registry.take_endings();
-        for ending in &uncounted.endings {
-            match timeout_at(last_word, ending.wait()).await {
-                Ok(Ok(_)) => drained.closed += 1,
-                Ok(Err(_)) | Err(_) => drained.cut_off += 1,
+        for shared in &uncounted.left {
+            match timeout_at(last_word, shared.ending.wait()).await {
+                Ok(ending) if ending.is_ok() => drained.closed += 1,
+                Ok(_) | Err(_) => drained.cut_off += 1,
             }
         }
-        uncounted.endings.clear();
+        uncounted.forget();
         drained
     }
 
@@ -164,19 +161,15 @@ impl Connections {
             }
             *table.per_ip.entry(ip).or_default() += 1;
         }
-        let key = table.next_key;
-        table.next_key += 1;
-        table.places.insert(key, Place { ip, open: None });
+        let key = table.places.insert(Place { ip, open: None });
         Ok(Slot { registry: self.registry.clone(), key })
     }
 
     /// Takes note that the connection in this place is open.
-    pub(super) fn opened(&self, key: u64, shared: &Arc<Shared>) {
+    pub(super) fn opened(&self, key: usize, shared: &Arc<Shared>) {
         let mut table = self.registry.lock();
-        let open = Open { shared: Arc::downgrade(shared), ending: shared.ending.clone() };
-        // It may have ended already, and left.
-        if let Some(place) = table.places.get_mut(&key) {
-            place.open = Some(open);
+        if let Some(place) = table.places.get_mut(key) {
+            place.open = Some(Arc::downgrade(shared));
         }
         let is_going_away = table.is_going_away;
         drop(table);
@@ -200,12 +193,13 @@ impl Registry {
     /// The connections that are open. They are locked without this table: they take its lock when they leave.
     fn open(&self) -> Vec<Arc<Shared>> {
         let table = self.lock();
-        table.places.values().filter_map(|place| place.open.as_ref()?.shared.upgrade()).collect()
+        table.places.iter().filter_map(|place| place.open.as_ref()?.upgrade()).collect()
     }
 
-    fn take_endings(&self) -> Uncounted<'_> {
-        let endings = std::mem::take(&mut self.lock().endings);
-        Uncounted { registry: self, endings }
+    fn take_left(&self) -> Uncounted<'_> {
+        let mut table = self.lock();
+        let (left, lost) = (std::mem::take(&mut table.left), std::mem::take(&mut table.lost));
+        Uncounted { registry: self, left, lost }
     }
 
     async fn emptied(&self) {
@@ -219,21 +213,32 @@ impl Registry {
     }
 }
 
-/// Endings that are being counted; what is left of them when this is dropped is counted by the next shutdown.
+/// Connections that are being counted; what is left of them when this is dropped is counted by the next shutdown.
 struct Uncounted<'a> {
     registry: &'a Registry,
-    endings: Vec<Arc<SetOnce<Ending>>>,
+    left: Vec<Arc<Shared>>,
+    lost: usize,
+}
+
+impl Uncounted<'_> {
+    /// All were counted.
+    fn forget(&mut self) {
+        self.left.clear();
+        self.lost = 0;
+    }
 }
 
 impl Drop for Uncounted<'_> {
     fn drop(&mut self) {
-        self.registry.lock().endings.append(&mut self.endings);
+        let mut table = self.registry.lock();
+        table.left.append(&mut self.left);
+        table.lost += self.lost;
     }
 }
 
 impl Table {
-    fn leave(&mut self, key: u64) {
-        let Some(place) = self.places.remove(&key) else { return };
+    fn leave(&mut self, key: usize) {
+        let Some(place) = self.places.remove(key) else { return };
         if let Some(ip) = place.ip
             && let Some(count) = self.per_ip.get_mut(&ip)
         {
@@ -243,13 +248,16 @@ impl Table {
             }
         }
         if let (true, Some(open)) = (self.is_going_away, place.open) {
-            self.endings.push(open.ending);
+            match open.upgrade() {
+                Some(shared) => self.left.push(shared),
+                None => self.lost += 1,
+            }
         }
     }
 }
 
 impl Slot {
-    pub(super) fn key(&self) -> u64 {
+    pub(super) fn key(&self) -> usize {
         self.key
     }
 }

@@ -15,16 +15,15 @@ use tokio_util::task::TaskTracker;
 
 use super::acceptor::{AcceptError, Acceptor};
 use super::connections::Slot;
-use super::policy::PeerAddress;
-use crate::http::Io;
 use crate::http::h2::{self, Http2, Responder, Rewound};
 use crate::http::tls::Alpn;
-use crate::websocket::{WebSocketStream, observe};
+use crate::http::{Io, PeerAddress};
+use crate::websocket::{Driver, WebSocketStream, observe};
 
 /// A client that has begun to speak.
 pub(super) enum Begun {
-    /// HTTP/1.1: its WebSocket is open.
-    Http1(WebSocketStream),
+    /// HTTP/1.1: its WebSocket is open, and its driver has to run.
+    Http1(WebSocketStream, Driver),
     Http2(Box<Http2Connection>),
 }
 
@@ -63,10 +62,18 @@ impl Acceptor {
     ) -> Result<(), AcceptError>
     where
         H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
-        let begun = self.begin(io, peer.into()).await?;
-        self.carry(begun, Arc::new(handler), &TaskTracker::new()).await
+        match self.begin(io, peer.into()).await? {
+            Begun::Http1(socket, driver) => {
+                tokio::spawn(driver);
+                handler(socket).await;
+                Ok(())
+            }
+            Begun::Http2(connection) => {
+                self.serve_http2(*connection, Arc::new(handler), &TaskTracker::new()).await
+            }
+        }
     }
 
     /// Makes the TLS handshake, finds out which HTTP is spoken (over TLS by ALPN, else by the first bytes), and for
@@ -77,14 +84,18 @@ impl Acceptor {
     /// Dropping the future closes `io`.
     pub(super) async fn begin(&self, io: impl Io, peer: Option<SocketAddr>) -> Result<Begun, AcceptError> {
         let settings = &self.settings;
-        let Some(http2) = settings.http2 else { return Ok(Begun::Http1(self.accept_from(io, peer).await?)) };
+        let Some(http2) = settings.http2 else {
+            let (socket, driver) = self.accept_undriven(io, peer).await?;
+            return Ok(Begun::Http1(socket, driver));
+        };
         let deadline = Instant::now() + settings.handshake_timeout;
         let looking = timeout_at(deadline, self.look(io)).await;
         let timed_out = |_| AcceptError::HandshakeTimedOut(settings.handshake_timeout);
         let looked = looking.map_err(timed_out).flatten();
         let (io, is_http2) = looked.inspect_err(|error| error.observe(peer))?;
         if !is_http2 {
-            return Ok(Begun::Http1(self.accept_secured(Box::new(io), peer, deadline).await?));
+            let (socket, driver) = self.accept_secured(io, peer, deadline).await?;
+            return Ok(Begun::Http1(socket, driver));
         }
         let ip = peer.map(|peer| peer.ip());
         match settings.connections.enter(settings.limits, ip) {
@@ -127,25 +138,18 @@ impl Acceptor {
         }
     }
 
-    /// Runs the handler for each WebSocket: over HTTP/2 each in one of the `tasks`.
-    pub(super) async fn carry<H, F>(
+    /// Runs the handler for each WebSocket of a connection over HTTP/2, each in one of the `tasks`.
+    pub(super) async fn serve_http2<H, F>(
         &self,
-        begun: Begun,
+        connection: Http2Connection,
         handler: Arc<H>,
         tasks: &TaskTracker,
     ) -> Result<(), AcceptError>
     where
         H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
-        let connection = match begun {
-            Begun::Http1(socket) => {
-                handler(socket).await;
-                return Ok(());
-            }
-            Begun::Http2(connection) => connection,
-        };
-        let Http2Connection { io, http2, peer, deadline, _slot } = *connection;
+        let Http2Connection { io, http2, peer, deadline, _slot } = connection;
         let header_bytes = self.settings.head_limits.byte_limit();
         let left = deadline.saturating_duration_since(Instant::now());
         let on_request = |mut request: Request<()>, responder| {
@@ -182,10 +186,12 @@ impl Acceptor {
                 // Where the client has reset the stream already, nobody is left to tell.
                 if let Ok((io, _seat)) = responder.accept(response) {
                     let socket = accepted.start(io, bytes::Bytes::new());
-                    let ending = socket.ending();
+                    let shared = socket.shared().cloned();
                     handler(socket).await;
                     // The seat is taken until the stream is over, which may be after the handler.
-                    ending.wait().await;
+                    if let Some(shared) = shared {
+                        shared.ending.wait().await;
+                    }
                 }
             }
             Err(refusal) => responder.refuse(refusal.into_response()).await,

@@ -11,30 +11,41 @@ use super::connections::Slot;
 use crate::http::Io;
 
 /// A transport that holds a place for as long as it lives, and that begins with bytes read from it before.
-pub(super) struct Lease {
-    pub(super) already_read: Bytes,
-    pub(super) io: Box<dyn Io>,
+pub(super) struct Lease<S> {
+    /// Mostly there are none.
+    already_read: Option<Box<Bytes>>,
+    io: S,
     /// Dropped last, and so freed when the transport is.
-    pub(super) _slot: Slot,
+    _slot: Slot,
 }
 
-impl AsyncRead for Lease {
+impl<S> Lease<S> {
+    pub(super) fn new(io: S, already_read: Bytes, slot: Slot) -> Self {
+        let already_read = (!already_read.is_empty()).then(|| Box::new(already_read));
+        Self { already_read, io, _slot: slot }
+    }
+}
+
+impl<S: Io> AsyncRead for Lease<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.already_read.is_empty() {
+        let Some(already_read) = &mut self.already_read else {
             return Pin::new(&mut self.io).poll_read(cx, buffer);
+        };
+        let length = already_read.len().min(buffer.remaining());
+        buffer.put_slice(&already_read[..length]);
+        already_read.advance(length);
+        if already_read.is_empty() {
+            self.already_read = None;
         }
-        let length = self.already_read.len().min(buffer.remaining());
-        buffer.put_slice(&self.already_read[..length]);
-        self.already_read.advance(length);
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Lease {
+impl<S: Io> AsyncWrite for Lease<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }

@@ -9,6 +9,7 @@ mod http2;
 mod hyper;
 mod lease;
 mod origin;
+mod places;
 mod policy;
 mod refuse;
 mod serve;
@@ -20,8 +21,9 @@ mod tower;
 pub use self::hyper::{UpgradeError, Upgrading};
 #[cfg(feature = "tower")]
 pub use self::tower::{Refuse, WebSocketLayer, WebSocketService};
+pub use crate::http::PeerAddress;
 pub use acceptor::{AcceptError, Accepted, Acceptor};
 pub use connections::{Connections, Drained};
 pub use origin::{OriginCheck, OriginPolicy};
-pub use policy::{Admission, PeerAddress};
+pub use policy::Admission;
 pub use serve::{accept, serve};

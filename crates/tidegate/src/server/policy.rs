@@ -1,6 +1,6 @@
 //! The hooks of an application: who may come in, with which protocol, and what the answer says beside.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +10,7 @@ use http::{Request, StatusCode};
 use tidegate_proto::websocket::handshake::{Answer, Offer, Refusal};
 use tokio::time::timeout;
 
-/// Who the request came from, in the extensions of the request: [`Acceptor::serve`](crate::Acceptor::serve) puts it
-/// there, and an HTTP server of one's own can.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerAddress(pub SocketAddr);
+use crate::http::PeerAddress;
 
 /// Lets a client in: with a protocol, and headers beside those of the handshake.
 ///

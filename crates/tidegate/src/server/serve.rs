@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::acceptor::{AcceptError, Acceptor};
 use super::http2::Begun;
 use crate::http::tune;
-use crate::websocket::WebSocketStream;
+use crate::websocket::{Attending, WebSocketStream};
 
 /// Accepts one WebSocketStream from any byte stream, with the default policy. [`Acceptor`] has all the settings.
 ///
@@ -49,7 +49,7 @@ pub async fn accept(
 pub async fn serve<H, F>(listener: TcpListener, handler: H) -> io::Result<()>
 where
     H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
-    F: Future<Output = ()> + Send,
+    F: Future<Output = ()> + Send + 'static,
 {
     Acceptor::default().serve(listener, handler).await
 }
@@ -76,7 +76,7 @@ impl Acceptor {
     pub async fn serve<H, F>(&self, listener: TcpListener, handler: H) -> io::Result<()>
     where
         H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         Err(self.accept_all(&listener, handler, &TaskTracker::new()).await)
     }
@@ -90,7 +90,7 @@ impl Acceptor {
     ) -> io::Error
     where
         H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         let handler = Arc::new(handler);
         let handshakes = Arc::new(Semaphore::new(self.settings.max_handshakes.min(Semaphore::MAX_PERMITS)));
@@ -110,9 +110,18 @@ impl Acceptor {
             tasks.spawn(async move {
                 let begun = acceptor.begin_one(stream, peer).await;
                 drop(handshake);
-                if let Some(begun) = begun {
-                    // The client has been told, as far as there was anybody to tell.
-                    let _ = acceptor.carry(begun, handler, &more).await;
+                match begun {
+                    // In a task of its own, since that of the handshake is many times as large.
+                    Some(Begun::Http1(socket, driver)) => {
+                        let attending = Attending::new(driver);
+                        let handling = handler(socket);
+                        drop(more.spawn(attending.beside(handling)));
+                    }
+                    Some(Begun::Http2(connection)) => {
+                        // The client has been told, as far as there was anybody to tell.
+                        let _ = acceptor.serve_http2(*connection, handler, &more).await;
+                    }
+                    None => {}
                 }
             });
         }

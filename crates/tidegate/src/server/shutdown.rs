@@ -53,7 +53,7 @@ impl Acceptor {
     ) -> io::Result<Drained>
     where
         H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         let tasks = TaskTracker::new();
         tokio::select! {

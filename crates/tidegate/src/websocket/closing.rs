@@ -12,8 +12,8 @@ use super::shared::State;
 /// messages are dropped after half the time.
 #[derive(Default)]
 pub(super) struct Closing {
-    next: Option<Look>,
-    postponed: u32,
+    /// Boxed, since most of the time nothing closes.
+    next: Option<Box<Look>>,
 }
 
 /// When to look, and how far things were when that was decided.
@@ -22,6 +22,7 @@ struct Look {
     at: Instant,
     sent: u64,
     read: u64,
+    postponed: u32,
 }
 
 /// How often the deadline may be counted anew: a peer that talks for ever must not keep a connection for ever.
@@ -42,22 +43,24 @@ impl Closing {
             return;
         }
         let (sent, read) = (connection.sent_bytes(), state.link.counted.messages_read);
-        let next = Look { at: now + connection.close_timeout() / 2, sent, read };
-        let last = *self.next.get_or_insert(next);
+        let mut next = Look { at: now + connection.close_timeout() / 2, sent, read, postponed: 0 };
+        let slot = self.next.get_or_insert_with(|| Box::new(next));
+        let last = **slot;
         if now < last.at {
             return;
         }
-        self.next = Some(next);
+        next.postponed = last.postponed;
         let has_moved = sent > last.sent || read > last.read;
-        if has_moved && self.postponed < MAX_POSTPONED {
-            self.postponed += 1;
+        if has_moved && last.postponed < MAX_POSTPONED {
+            next.postponed += 1;
             connection.postpone_timeout();
         }
+        **slot = next;
         // Nobody comes for what comes: it must not hold up the handshake.
         state.reader.is_gone |= read == last.read && !state.reader.is_parked;
     }
 
     pub(super) fn look_at(&self) -> Option<Instant> {
-        self.next.map(|next| next.at)
+        self.next.as_ref().map(|next| next.at)
     }
 }

@@ -1,5 +1,6 @@
 //! How long silence may last.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -71,10 +72,16 @@ const SLOW_PEER_BYTES: u64 = 16 * 1024;
 /// The deadlines of one connection as time passes. Nothing is noted per message: each is looked at when it is due,
 /// and moved on if something has happened since.
 pub(super) struct Watchdog {
-    deadlines: Deadlines,
+    deadlines: Arc<Deadlines>,
     /// When to ping, or after a ping, when to give up.
     pulse: Option<Due>,
     is_pinged: bool,
+    /// Those that are off by default take no room.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Default)]
+struct Rare {
     stall: Option<Due>,
     idle: Option<Due>,
 }
@@ -87,8 +94,8 @@ struct Due {
 }
 
 impl Watchdog {
-    pub(super) fn new(deadlines: Deadlines) -> Self {
-        Self { deadlines, pulse: None, is_pinged: false, stall: None, idle: None }
+    pub(super) fn new(deadlines: Arc<Deadlines>) -> Self {
+        Self { deadlines, pulse: None, is_pinged: false, rare: None }
     }
 
     /// Looks at what is due, pings where that is asked for, and tells when to look again.
@@ -100,7 +107,8 @@ impl Watchdog {
         self.look_at_pulse(now, link)?;
         self.look_at_stall(now, link)?;
         self.look_at_idle(now, link)?;
-        Ok([self.pulse, self.stall, self.idle].into_iter().flatten().map(|due| due.at).min())
+        let (stall, idle) = self.rare.as_deref().map_or((None, None), |rare| (rare.stall, rare.idle));
+        Ok([self.pulse, stall, idle].into_iter().flatten().map(|due| due.at).min())
     }
 
     fn look_at_pulse(&mut self, now: Instant, link: &mut Link) -> Result<(), Cause> {
@@ -129,11 +137,12 @@ impl Watchdog {
     fn look_at_stall(&mut self, now: Instant, link: &Link) -> Result<(), Cause> {
         let Some(timeout) = self.deadlines.write_stall else { return Ok(()) };
         let sent = link.connection.sent_bytes();
-        match self.stall {
-            _ if link.connection.queued_bytes() == 0 => self.stall = None,
+        let stall = &mut self.rare.get_or_insert_default().stall;
+        match stall {
+            _ if link.connection.queued_bytes() == 0 => *stall = None,
             Some(due) if due.count == sent && now >= due.at => return Err(Cause::WriteStalled(timeout)),
             Some(due) if due.count == sent => {}
-            _ => self.stall = Some(Due { at: now + timeout, count: sent }),
+            _ => *stall = Some(Due { at: now + timeout, count: sent }),
         }
         Ok(())
     }
@@ -141,10 +150,11 @@ impl Watchdog {
     fn look_at_idle(&mut self, now: Instant, link: &Link) -> Result<(), Cause> {
         let Some(timeout) = self.deadlines.idle else { return Ok(()) };
         let messages = link.counted.messages_read + link.counted.messages_written;
-        match self.idle {
+        let idle = &mut self.rare.get_or_insert_default().idle;
+        match idle {
             Some(due) if now < due.at => {}
             Some(due) if due.count == messages => return Err(Cause::IdleTimedOut(timeout)),
-            _ => self.idle = Some(Due { at: now + timeout, count: messages }),
+            _ => *idle = Some(Due { at: now + timeout, count: messages }),
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
-//! The task behind every connection. It does what no half is there to do: sends what was written when the writer
+//! What stands behind every connection. It does what no half is there to do: sends what was written when the writer
 //! has yielded, sees pings and a Close while nobody reads, keeps deadlines, and ends the transport in order.
+//!
+//! It runs in a task of its own, or [beside](super::beside) a handler in the handler's.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,8 +10,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tidegate_proto::websocket::Phase;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
+use super::call::Call;
+use super::clock::Alarm;
 use super::closing::Closing;
 use super::deadlines::{Deadlines, Watchdog};
 use super::observe::Observer;
@@ -19,28 +23,15 @@ use super::shared::{Reader, Shared, State};
 /// the messages that it has not read are dropped.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Starts the driver of a connection on the current tokio runtime.
-pub(crate) fn spawn(shared: Arc<Shared>, deadlines: Deadlines, observer: Observer) {
-    let watch_at = Some(Instant::now() + WATCH_INTERVAL);
-    tokio::spawn(Driver {
-        shared,
-        watch_at,
-        watchdog: Watchdog::new(deadlines),
-        closing: Closing::default(),
-        timer: None,
-        observer,
-    });
-}
-
-struct Driver {
+pub(crate) struct Driver {
     shared: Arc<Shared>,
     /// When to look whether the reader still comes.
     watch_at: Option<Instant>,
     watchdog: Watchdog,
     closing: Closing,
-    /// The one timer of the connection, there only while something is due.
-    timer: Option<Pin<Box<Sleep>>>,
     observer: Observer,
+    /// Dropped last, when the connection is gone.
+    alarm: Alarm,
 }
 
 impl Future for Driver {
@@ -59,19 +50,34 @@ impl Future for Driver {
                 shared.wake_halves();
                 return Poll::Ready(());
             }
-            match due {
-                None => {
-                    self.timer = None;
-                    return Poll::Pending;
-                }
-                Some(due) if !self.is_due(due, cx) => return Poll::Pending,
-                Some(_) => {}
+            let Some(due) = due else { return Poll::Pending };
+            let now = Instant::now();
+            if now < due {
+                self.alarm.set(now, due, shared.waiting());
+                return Poll::Pending;
             }
         }
     }
 }
 
 impl Driver {
+    /// The driver of a connection on the current tokio runtime. It must be polled for as long as it lives.
+    pub(super) fn new(shared: Arc<Shared>, deadlines: Arc<Deadlines>, observer: Observer) -> Self {
+        Self {
+            shared,
+            watch_at: Some(Instant::now() + WATCH_INTERVAL),
+            watchdog: Watchdog::new(deadlines),
+            closing: Closing::default(),
+            observer,
+            alarm: Alarm::new(),
+        }
+    }
+
+    /// How it is called.
+    pub(super) fn call(&self) -> &Call {
+        &self.shared.waiting().driver
+    }
+
     /// Does all that can be done now, and tells when more is due by the clock.
     fn drive(&mut self, shared: &Shared, state: &mut State) -> Option<Instant> {
         let cx = &mut shared.io_context();
@@ -145,13 +151,5 @@ impl Driver {
         if state.link.connection.phase() == Phase::Ended {
             state.link.finish();
         }
-    }
-
-    fn is_due(&mut self, due: Instant, cx: &mut Context<'_>) -> bool {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if timer.deadline() != due {
-            timer.as_mut().reset(due);
-        }
-        timer.as_mut().poll(cx).is_ready()
     }
 }

@@ -31,13 +31,13 @@ pub(crate) struct Link {
     pub(crate) connection: Connection,
     pub(crate) share: Share,
     /// Messages decoded before anybody asked, so that a ping or a Close behind them is seen.
-    ahead: VecDeque<Message>,
-    ahead_bytes: usize,
+    /// Boxed, as all that most connections never have.
+    ahead: Option<Box<Ahead>>,
     /// Whether the transport may hold bytes of ours that a flush would move (TLS records, a buffered writer).
     needs_flush: bool,
     is_shut_down: bool,
     /// Accepted bytes were lost: the transport failed, or broke off.
-    write_error: Option<WebSocketError>,
+    write_error: Option<Box<WebSocketError>>,
     read_error: Option<io::Error>,
     /// Whether the transport had nothing when it was last asked.
     is_dry: bool,
@@ -46,19 +46,26 @@ pub(crate) struct Link {
     /// What is only counted.
     pub(crate) counted: Counted,
     /// How the incoming half ended: what the reader is told behind the last message.
-    pub(crate) incoming_end: Option<Ending>,
+    pub(crate) incoming_end: Option<Box<Ending>>,
     /// How the connection ended: what `closed` tells.
-    pub(crate) ending: Option<Ending>,
+    pub(crate) ending: Option<Box<Ending>>,
+}
+
+/// Messages decoded before anybody asked.
+#[derive(Default)]
+struct Ahead {
+    messages: VecDeque<Message>,
+    bytes: usize,
 }
 
 /// Counters, for statistics and deadlines.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 pub(crate) struct Counted {
     pub(crate) bytes_read: u64,
     pub(crate) messages_read: u64,
     pub(crate) messages_written: u64,
-    pub(crate) write_waits: u64,
-    pub(crate) write_waited: Duration,
+    /// How often a write has waited, and how long altogether.
+    pub(crate) write_waits: Option<Box<(u64, Duration)>>,
 }
 
 /// Messages ahead of the reader may hold this much, and one message more.
@@ -76,8 +83,7 @@ impl Link {
             io: Some(io),
             connection,
             share,
-            ahead: VecDeque::new(),
-            ahead_bytes: 0,
+            ahead: None,
             needs_flush: false,
             is_shut_down: false,
             write_error: None,
@@ -93,7 +99,7 @@ impl Link {
     /// Whether more messages are here already, decoded or not, so that a reader will be back before long.
     #[inline]
     pub(crate) fn has_backlog(&self) -> bool {
-        self.connection.undecoded_bytes() > 0 || !self.ahead.is_empty()
+        self.connection.undecoded_bytes() > 0 || self.ahead.is_some()
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -112,7 +118,7 @@ impl Link {
         if let Some(error) = self.write_error() {
             return Some(error);
         }
-        match &self.incoming_end {
+        match self.incoming_end.as_deref() {
             Some(Ok(info)) => {
                 Some(WebSocketError::after_close(info.clone(), Cause::PeerClosed(info.clone())))
             }
@@ -123,9 +129,9 @@ impl Link {
 
     /// Why what was accepted could not all be sent, if so.
     pub(crate) fn write_error(&self) -> Option<WebSocketError> {
-        match &self.incoming_end {
+        match self.incoming_end.as_deref() {
             Some(Err(error)) => Some(error.clone()),
-            _ => self.write_error.clone(),
+            _ => self.write_error.as_deref().cloned(),
         }
     }
 
@@ -176,13 +182,13 @@ impl Link {
         self.connection.discard_transmit();
         self.needs_flush = false;
         self.call_for_more();
-        self.write_error.get_or_insert_with(|| WebSocketError::abnormal(Cause::Lost(Some(error))));
+        self.write_error.get_or_insert_with(|| Box::new(WebSocketError::abnormal(Cause::Lost(Some(error)))));
     }
 
     /// The next message, if it has come already and is like most.
     #[inline]
     pub(crate) fn message_at_hand(&mut self) -> Option<Message> {
-        if !self.ahead.is_empty() {
+        if self.ahead.is_some() {
             return None;
         }
         let message = self.connection.poll_whole_message()?;
@@ -215,9 +221,17 @@ impl Link {
         Poll::Ready(chunk)
     }
 
+    fn ahead_bytes(&self) -> usize {
+        self.ahead.as_ref().map_or(0, |ahead| ahead.bytes)
+    }
+
     fn take_ahead(&mut self) -> Option<Message> {
-        let message = self.ahead.pop_front()?;
-        self.ahead_bytes -= message.len() + MESSAGE_OVERHEAD;
+        let ahead = self.ahead.as_mut()?;
+        let message = ahead.messages.pop_front()?;
+        ahead.bytes -= message.len() + MESSAGE_OVERHEAD;
+        if ahead.messages.is_empty() {
+            self.ahead = None;
+        }
         Some(message)
     }
 
@@ -241,11 +255,12 @@ impl Link {
     /// Decodes ahead of the reader, a bounded amount.
     pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) {
         while self.incoming_end.is_none()
-            && self.connection.can_look_ahead(AHEAD_BYTES.saturating_sub(self.ahead_bytes))
+            && self.connection.can_look_ahead(AHEAD_BYTES.saturating_sub(self.ahead_bytes()))
         {
             if let Some(message) = self.next_message() {
-                self.ahead_bytes += message.len() + MESSAGE_OVERHEAD;
-                self.ahead.push_back(message);
+                let ahead = self.ahead.get_or_insert_default();
+                ahead.bytes += message.len() + MESSAGE_OVERHEAD;
+                ahead.messages.push_back(message);
             } else if self.incoming_end.is_none() && self.poll_fill(cx).is_pending() {
                 return;
             }
@@ -254,8 +269,7 @@ impl Link {
 
     /// Drops what comes, since nobody will read it. Control frames are obeyed all the same.
     pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>) {
-        self.ahead = VecDeque::new();
-        self.ahead_bytes = 0;
+        self.ahead = None;
         while self.incoming_end.is_none() {
             let is_dry = self.next_chunk().is_none() && self.incoming_end.is_none();
             if is_dry && self.poll_fill(cx).is_pending() {
@@ -284,7 +298,7 @@ impl Link {
     #[inline]
     fn take_event(&mut self, event: Option<Result<Event, Failure>>) -> Option<Event> {
         match event? {
-            Ok(Event::Close(info)) => self.incoming_end = Some(Ok(info)),
+            Ok(Event::Close(info)) => self.incoming_end = Some(Box::new(Ok(info))),
             Ok(event) => return Some(event),
             Err(failure) => self.fail(failure),
         }
@@ -297,13 +311,14 @@ impl Link {
             Failure::Lost => Cause::Lost(self.read_error.take()),
             failure => failure.into(),
         };
-        let error = self.write_error.clone().unwrap_or_else(|| WebSocketError::abnormal(cause));
+        let failed = self.write_error.as_deref().cloned();
+        let error = failed.unwrap_or_else(|| WebSocketError::abnormal(cause));
         self.end(&error);
     }
 
     fn end(&mut self, error: &WebSocketError) {
-        self.incoming_end.get_or_insert(Err(error.clone()));
-        self.ending.get_or_insert(Err(error.clone()));
+        self.incoming_end.get_or_insert_with(|| Box::new(Err(error.clone())));
+        self.ending.get_or_insert_with(|| Box::new(Err(error.clone())));
     }
 
     /// Reads once, into a borrowed buffer, which goes back when nothing has come.
@@ -385,7 +400,8 @@ impl Link {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let Counted { bytes_read, messages_read, messages_written, write_waits, write_waited } = self.counted;
+        let Counted { bytes_read, messages_read, messages_written, ref write_waits } = self.counted;
+        let (write_waits, write_waited) = write_waits.as_deref().copied().unwrap_or_default();
         Stats {
             bytes_read,
             bytes_written: self.connection.sent_bytes(),
@@ -395,7 +411,7 @@ impl Link {
             write_waited,
             undecoded_bytes: self.connection.undecoded_bytes(),
             assembling_bytes: self.connection.assembling_bytes(),
-            ahead_bytes: self.ahead_bytes,
+            ahead_bytes: self.ahead_bytes(),
             queued_bytes: self.connection.queued_bytes(),
             compression_bytes: self.connection.compression_bytes(),
         }
@@ -446,18 +462,19 @@ impl Link {
         if self.ending.is_some() {
             return;
         }
-        self.ending = match (&self.incoming_end, &self.write_error) {
-            (Some(Ok(info)), Some(_)) => Some(Err(WebSocketError::after_close(info.clone(), Cause::Unsent))),
-            (Some(end), _) => Some(end.clone()),
-            (None, _) => None,
+        let ending = match (self.incoming_end.as_deref(), &self.write_error) {
+            (Some(Ok(info)), Some(_)) => Err(WebSocketError::after_close(info.clone(), Cause::Unsent)),
+            (Some(end), _) => end.clone(),
+            (None, _) => return,
         };
+        self.ending = Some(Box::new(ending));
     }
 
     /// Drops the transport: the connection has ended.
     pub(crate) fn finish(&mut self) {
         if self.connection.discard_transmit() > 0 {
             let error = WebSocketError::abnormal(Cause::Unsent);
-            self.write_error.get_or_insert(error);
+            self.write_error.get_or_insert_with(|| Box::new(error));
         }
         if self.incoming_end.is_none() {
             self.fail(Failure::Lost);

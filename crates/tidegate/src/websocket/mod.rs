@@ -7,10 +7,13 @@
 //! Driver (one task) ──────┘   flushes when the writer has yielded, watches while nobody reads, keeps deadlines
 //! ```
 
+mod beside;
 mod broadcast;
 mod budget;
 mod byte_reader;
 mod byte_writer;
+mod call;
+mod clock;
 mod close_options;
 mod closing;
 mod deadlines;
@@ -33,21 +36,22 @@ mod waiting;
 mod writable;
 mod write;
 
+pub(crate) use beside::Attending;
 pub use broadcast::{Broadcast, Subscription};
 pub use budget::{Budget, BudgetStats};
 pub use byte_reader::ByteReader;
 pub use byte_writer::ByteWriter;
 pub use close_options::CloseOptions;
 pub use deadlines::Deadlines;
+pub(crate) use driver::Driver;
 pub use error::{Cause, WebSocketError};
 pub use events::{CloseEvent, Events, ReadyState, SendError, SocketEvent, WebSocket};
 pub use handlers::Handlers;
-pub(crate) use link::Ending;
 pub use message_reader::MessageReader;
 pub use message_writer::MessageWriter;
 pub use readable::Readable;
 pub(crate) use shared::Shared;
-pub(crate) use start::start;
+pub(crate) use start::{prepare, start};
 pub use stats::Stats;
 pub(crate) use stream::Opening;
 pub use stream::{Opened, WebSocketStream};

@@ -39,7 +39,7 @@ impl Observer {
     pub(crate) fn ended(&mut self, link: &Link) {
         self.numbers.pass_on(link);
         if let Some(ending) = &link.ending {
-            let kind = ending.as_ref().map_or_else(|error| kind(error.cause()), |_| "clean");
+            let kind = (**ending).as_ref().map_or_else(|error| kind(error.cause()), |_| "clean");
             self.numbers.ended(kind);
             self.span.ended(ending, kind, &link.stats());
         }

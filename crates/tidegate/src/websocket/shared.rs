@@ -3,6 +3,7 @@
 mod reading;
 mod writing;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
@@ -24,9 +25,11 @@ pub(crate) struct Shared {
     /// Wakes whoever is in `waiting`: the only waker that the transport ever sees.
     io_waker: Waker,
     /// How the connection ended, for everyone who awaits `closed`.
-    pub(crate) ending: Arc<SetOnce<Ending>>,
-    pub(crate) protocol: Box<str>,
-    pub(crate) extensions: Box<str>,
+    pub(crate) ending: SetOnce<Box<Ending>>,
+    /// Whether the two halves have been given to the user.
+    is_given_out: AtomicBool,
+    /// The protocol and the extensions that were agreed on, if any were.
+    names: Option<Box<(String, String)>>,
     high_water_mark: usize,
 }
 
@@ -65,13 +68,12 @@ pub(crate) enum Handle {
 }
 
 impl Shared {
-    /// A connection whose opening handshake is done. It needs a [driver](super::driver::spawn).
+    /// A connection whose opening handshake is done. It needs a [driver](super::driver::Driver).
     pub(crate) fn new(
         io: Box<dyn Io>,
         connection: Connection,
         names: (String, String),
         tuning: &Tuning,
-        ending: Arc<SetOnce<Ending>>,
     ) -> Self {
         let waiting = Arc::new(Waiting { is_watched: true.into(), ..Waiting::default() });
         let reader = Reader { was_active: true, ..Reader::default() };
@@ -87,9 +89,9 @@ impl Shared {
             state: Mutex::new(state),
             io_waker: Waker::from(waiting.clone()),
             waiting,
-            ending,
-            protocol: names.0.into(),
-            extensions: names.1.into(),
+            ending: SetOnce::new(),
+            is_given_out: AtomicBool::new(false),
+            names: (names != <(String, String)>::default()).then(|| Box::new(names)),
             high_water_mark: tuning.high_water_mark,
         }
     }
@@ -97,6 +99,21 @@ impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic under this lock is a bug of ours, but every step leaves the state usable.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the halves out: false when that was done before.
+    pub(crate) fn give_out(&self) -> bool {
+        !self.is_given_out.swap(true, Ordering::AcqRel)
+    }
+
+    /// The protocol and the extensions that were agreed on, empty where none were.
+    pub(crate) fn names(&self) -> (String, String) {
+        self.names.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Who waits for the transport.
+    pub(crate) fn waiting(&self) -> &Arc<Waiting> {
+        &self.waiting
     }
 
     pub(crate) fn io_context(&self) -> Context<'_> {

@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::CloseOptions;
 use super::error::{Cause, WebSocketError};
-use super::link::Ending;
 use super::readable::Readable;
 use super::shared::{Handle, Shared};
 use super::stats::Stats;
 use super::writable::Writable;
+use crate::http::Asked;
 
 /// A WebSocket whose messages are read and written with backpressure.
 ///
@@ -23,17 +23,23 @@ use super::writable::Writable;
 /// ends it. The same type comes from [`connect`](Self::connect) and from a server's `accept`. When this and both
 /// halves are dropped, the connection closes with an empty Close, after everything that was written is sent.
 pub struct WebSocketStream {
-    url: String,
-    /// What a server was asked; boxed, since a handler may hold the socket for as long as it is idle.
-    request: Option<Box<Request<()>>>,
-    opening: Arc<Opening>,
-    ending: Arc<SetOnce<Ending>>,
+    way: Way,
+    /// What a server was asked.
+    asked: Asked,
+}
+
+/// How far it is.
+enum Way {
+    /// A client's, open or not.
+    Opening(Arc<Opening>),
+    /// A server's, which is open from the beginning.
+    Open(Arc<Shared>),
 }
 
 /// The way from `connect` to open.
 pub(crate) struct Opening {
+    url: String,
     result: SetOnce<Result<Arc<Shared>, WebSocketError>>,
-    is_given_out: AtomicBool,
     /// Cancelled by `close` and by dropping the socket, which matters while the connection is not open yet.
     abort: CancellationToken,
     /// What `close` was called with.
@@ -57,44 +63,47 @@ impl WebSocketStream {
     /// A socket that is not open yet, and what is to be told once it is.
     pub(crate) fn opening(url: String) -> (Self, Arc<Opening>) {
         let opening = Arc::new(Opening {
+            url,
             result: SetOnce::new(),
-            is_given_out: AtomicBool::new(false),
             abort: CancellationToken::new(),
             close: OnceLock::new(),
             is_dropped: AtomicBool::new(false),
         });
-        let socket = Self { url, request: None, opening: opening.clone(), ending: Arc::new(SetOnce::new()) };
-        (socket, opening)
+        (Self { way: Way::Opening(opening.clone()), asked: Asked::nothing() }, opening)
     }
 
-    /// A server's socket, about to be open.
-    pub(crate) fn accepted(request: Request<()>) -> (Self, Arc<Opening>) {
-        let (mut socket, opening) = Self::opening(request.uri().to_string());
-        socket.request = Some(Box::new(request));
-        (socket, opening)
+    /// A server's socket.
+    pub(crate) fn accepted(shared: Arc<Shared>, asked: Asked) -> Self {
+        Self { way: Way::Open(shared), asked }
+    }
+
+    /// The connection, if it is open.
+    pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
+        match &self.way {
+            Way::Open(shared) => Some(shared),
+            Way::Opening(opening) => opening.result.get()?.as_ref().ok(),
+        }
     }
 
     /// The request that opened the connection, on a server's side.
     #[must_use]
     pub fn request(&self) -> Option<&Request<()>> {
-        self.request.as_deref()
+        self.asked.request()
     }
 
     /// Takes the request out, so that an idle connection need not hold its headers.
     pub fn take_request(&mut self) -> Option<Request<()>> {
-        self.request.take().map(|request| *request)
-    }
-
-    /// How the connection ended, to be set by whoever opens it if that fails.
-    pub(crate) fn ending(&self) -> Arc<SetOnce<Ending>> {
-        self.ending.clone()
+        self.asked.take()
     }
 
     /// The URL: of a client, after http and https were rewritten to ws and wss, without credentials, and before any
     /// redirect; of a server, the request target.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        match &self.way {
+            Way::Opening(opening) => &opening.url,
+            Way::Open(_) => self.asked.target(),
+        }
     }
 
     /// Waits until the connection is open, and gives out its halves.
@@ -105,13 +114,17 @@ impl WebSocketStream {
     ///
     /// When it did not open: the [`Cause`] tells why; and on a second call after one that succeeded.
     pub async fn opened(&self) -> Result<Opened, WebSocketError> {
-        let shared = self.opening.result.wait().await.clone()?;
-        if self.opening.is_given_out.swap(true, Ordering::AcqRel) {
+        let shared = match &self.way {
+            Way::Open(shared) => shared.clone(),
+            Way::Opening(opening) => opening.result.wait().await.clone()?,
+        };
+        if !shared.give_out() {
             return Err(WebSocketError::without_code(Cause::OpenedTwice));
         }
+        let (protocol, extensions) = shared.names();
         Ok(Opened {
-            protocol: shared.protocol.to_string(),
-            extensions: shared.extensions.to_string(),
+            protocol,
+            extensions,
             readable: Readable::new(shared.clone()),
             writable: Writable::new(shared),
         })
@@ -120,10 +133,7 @@ impl WebSocketStream {
     /// What the connection has done, and what waits in it; all zero before it is open.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        match self.opening.result.get() {
-            Some(Ok(shared)) => shared.stats(),
-            _ => Stats::default(),
-        }
+        self.shared().map_or_else(Stats::default, |shared| shared.stats())
     }
 
     /// Waits until the connection has ended, and tells with which code and reason the peer closed it.
@@ -136,10 +146,17 @@ impl WebSocketStream {
     /// When it did not end cleanly: no Close came (1006), the peer broke the protocol, or messages that had been
     /// accepted could not be sent.
     pub async fn closed(&self) -> Result<CloseInfo, WebSocketError> {
-        if let Some(Ok(shared)) = self.opening.result.get() {
+        if let Some(shared) = self.shared() {
             shared.attend();
         }
-        self.ending.wait().await.clone()
+        let shared = match &self.way {
+            Way::Open(shared) => shared,
+            Way::Opening(opening) => match opening.result.wait().await {
+                Ok(shared) => shared,
+                Err(error) => return Err(error.clone().with_code(CloseCode::ABNORMAL)),
+            },
+        };
+        shared.ending.wait().await.as_ref().clone()
     }
 
     /// Closes the connection: what was written is sent first, then a Close with this code and reason. Does nothing
@@ -154,14 +171,13 @@ impl WebSocketStream {
     pub fn close(&self, options: impl Into<CloseOptions>) -> Result<(), ApiMisuse> {
         let options = options.into();
         options.validate()?;
-        // Before the look at the result: whoever opens the connection looks here after setting it. The first call
-        // counts.
-        let _ = self.opening.close.set(options.clone());
-        self.opening.abort.cancel();
-        match self.opening.result.get() {
-            Some(Ok(shared)) => shared.close(&options),
-            Some(Err(_)) | None => Ok(()),
+        if let Way::Opening(opening) = &self.way {
+            // Before the look at the result: whoever opens the connection looks here after setting it. The first call
+            // counts.
+            let _ = opening.close.set(options.clone());
+            opening.abort.cancel();
         }
+        self.shared().map_or(Ok(()), |shared| shared.close(&options))
     }
 }
 
@@ -186,20 +202,20 @@ impl Opening {
         }
     }
 
-    pub(crate) fn fail(&self, ending: &SetOnce<Ending>, cause: Cause) {
-        let error = WebSocketError::without_code(cause);
-        let _ = self.result.set(Err(error.clone()));
-        let _ = ending.set(Err(error.with_code(CloseCode::ABNORMAL)));
+    pub(crate) fn fail(&self, cause: Cause) {
+        let _ = self.result.set(Err(WebSocketError::without_code(cause)));
     }
 }
 
 impl Drop for WebSocketStream {
     fn drop(&mut self) {
-        self.opening.is_dropped.store(true, Ordering::Release);
-        self.opening.abort.cancel();
-        if let Some(Ok(shared)) = self.opening.result.get() {
+        if let Way::Opening(opening) = &self.way {
+            opening.is_dropped.store(true, Ordering::Release);
+            opening.abort.cancel();
+        }
+        if let Some(shared) = self.shared() {
             shared.release(Handle::Socket);
-            if !self.opening.is_given_out.swap(true, Ordering::AcqRel) {
+            if shared.give_out() {
                 shared.release(Handle::Readable);
                 shared.release(Handle::Writable);
             }
@@ -209,6 +225,6 @@ impl Drop for WebSocketStream {
 
 impl fmt::Debug for WebSocketStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebSocketStream").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("WebSocketStream").field("url", &self.url()).finish_non_exhaustive()
     }
 }

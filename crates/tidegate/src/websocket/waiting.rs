@@ -6,6 +6,8 @@ use std::task::Wake;
 
 use futures_util::task::AtomicWaker;
 
+use super::call::Call;
+
 /// The tasks that wait for a connection's transport.
 ///
 /// The transport only ever knows one waker, this one, whoever polls it. When it fires, the waiting reader and the
@@ -17,7 +19,7 @@ use futures_util::task::AtomicWaker;
 pub(crate) struct Waiting {
     pub(crate) reader: AtomicWaker,
     pub(crate) writer: AtomicWaker,
-    pub(crate) driver: AtomicWaker,
+    pub(crate) driver: Call,
     /// The reader was called, and has not come since.
     pub(crate) is_called: AtomicBool,
     /// The driver looks after the reader before long, so it need not be told.

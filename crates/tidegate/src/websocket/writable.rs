@@ -1,6 +1,6 @@
 //! The outgoing half.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -41,12 +41,16 @@ impl Writable {
     /// # Errors
     ///
     /// When the peer has closed, when the connection has failed, and after `close`.
-    pub async fn write(&mut self, message: impl Into<Message>) -> Result<(), WebSocketError> {
-        match self.shared.send_at_once(message.into()) {
-            Ok(()) => Ok(()),
-            Err(message) => {
-                self.ready().await?;
-                self.shared.send(message)
+    pub fn write(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), WebSocketError>> {
+        let message = message.into();
+        // In place of an `async fn`, whose future would have room for its message twice.
+        async move {
+            match self.shared.send_at_once(message) {
+                Ok(()) => Ok(()),
+                Err(message) => {
+                    self.ready().await?;
+                    self.shared.send(message)
+                }
             }
         }
     }
@@ -122,7 +126,7 @@ impl Writable {
     /// When the connection does not end cleanly.
     pub async fn close(self) -> Result<(), WebSocketError> {
         self.shared.close(&CloseOptions::default()).map_err(WebSocketError::without_code)?;
-        self.shared.ending.wait().await.clone().map(drop)
+        self.shared.ending.wait().await.as_ref().clone().map(drop)
     }
 
     /// Closes the connection. Messages that were accepted but not sent yet are still sent before the Close.

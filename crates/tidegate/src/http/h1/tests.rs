@@ -5,7 +5,8 @@ use super::*;
 const REQUEST: &str = "GET /chat?a=1 HTTP/1.1\r\nHost: h.example\r\nSec-WebSocket-Key: x==\r\nCookie: a\r\nCookie:\t b \r\n\r\n";
 
 async fn request(bytes: &[u8]) -> Result<(Request<()>, Vec<u8>), HeadError> {
-    read_request(bytes, &HeadLimits::default()).await
+    let read = read_request(bytes, &HeadLimits::default()).await?;
+    Ok((read.request, read.rest))
 }
 
 async fn response(text: &str) -> Result<(Response<()>, Vec<u8>), HeadError> {
@@ -35,8 +36,10 @@ async fn a_head_is_the_same_however_it_is_cut() {
     let all = format!("\r\n{REQUEST}\x01\x00rest");
     for cut in 0..=all.len() {
         let (front, back) = all.as_bytes().split_at(cut);
-        let (head, mut rest) = read_request(front.chain(back), &HeadLimits::default()).await.unwrap();
-        assert_is_the_request(&head);
+        let read = read_request(front.chain(back), &HeadLimits::default()).await.unwrap();
+        assert_is_the_request(&read.request);
+        assert_is_the_request(&parse_request(&read.head).unwrap());
+        let mut rest = read.rest;
         let rest_in_stream = "\x01\x00rest".len() - rest.len();
         rest.extend_from_slice(&back[back.len() - rest_in_stream..]);
         assert_eq!(rest, b"\x01\x00rest", "cut at {cut}");
@@ -52,8 +55,8 @@ async fn one_byte_at_a_time_takes_nothing_behind_the_head() {
         drop(peer);
     };
     let read = async {
-        let (head, rest) = read_request(&mut io, &HeadLimits::default()).await.unwrap();
-        assert_is_the_request(&head);
+        let ReadRequest { request, rest, .. } = read_request(&mut io, &HeadLimits::default()).await.unwrap();
+        assert_is_the_request(&request);
         assert!(rest.is_empty());
         assert_eq!(rest.capacity(), 0, "an idle connection owns no buffer");
         let mut behind = Vec::new();
@@ -92,8 +95,8 @@ async fn the_limit_of_headers_is_exact() {
     assert!(read_request(REQUEST.as_bytes(), &limits).await.is_ok());
     let error = read_request(REQUEST.as_bytes(), &limits.max_headers(3)).await.unwrap_err();
     assert!(matches!(error, HeadError::TooManyHeaders { limit: 3 }), "{error:?}");
-    let (head, _) = read_request(&b"GET / HTTP/1.1\r\n\r\n"[..], &limits.max_headers(0)).await.unwrap();
-    assert!(head.headers().is_empty());
+    let read = read_request(&b"GET / HTTP/1.1\r\n\r\n"[..], &limits.max_headers(0)).await.unwrap();
+    assert!(read.request.headers().is_empty());
 }
 
 #[tokio::test]

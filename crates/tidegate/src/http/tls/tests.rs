@@ -83,7 +83,8 @@ async fn a_url_leads_to_heads_both_ways() {
     let url = url::parse_url(&format!("https://{}/x", listener.local_addr().unwrap())).unwrap();
     let serve = async {
         let mut io = server.accept(listener.accept().await.unwrap().0, Alpn::Http1).await.unwrap();
-        let (request, rest) = h1::read_request(&mut io, &HeadLimits::default()).await.unwrap();
+        let h1::ReadRequest { request, rest, .. } =
+            h1::read_request(&mut io, &HeadLimits::default()).await.unwrap();
         assert_eq!((request.uri().path(), rest.len()), ("/x", 0));
         let refusal = http::Response::builder().status(403).body("no").unwrap();
         io.write_all(&h1::encode_response(&refusal, b"no")).await.unwrap();

@@ -26,14 +26,15 @@ mod on {
 
     impl Span {
         pub(in super::super) fn opened(shared: &Shared, side: Side, peer: &Peer) -> Self {
+            let (protocol, extensions) = shared.names();
             let span = tracing::info_span!(
                 target: "tidegate",
                 "websocket",
                 side = name(side),
                 url = peer.url,
                 peer = peer.address.map(display),
-                protocol = &*shared.protocol,
-                extensions = &*shared.extensions,
+                protocol,
+                extensions,
                 close_code = Empty,
             );
             tracing::info!(target: "tidegate", parent: &span, "open");

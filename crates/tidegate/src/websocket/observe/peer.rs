@@ -5,6 +5,10 @@ use std::net::SocketAddr;
 #[cfg(any(feature = "tracing", feature = "metrics"))]
 use tidegate_proto::websocket::Side;
 
+use crate::http::Asked;
+#[cfg(feature = "tracing")]
+use crate::http::PeerAddress;
+
 /// Who is at the other end, and what was asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peer {
@@ -16,6 +20,20 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// A client, by what it asked for.
+    pub(crate) fn of(asked: &Asked) -> Self {
+        #[cfg(feature = "tracing")]
+        return {
+            let address = asked.request().and_then(|request| request.extensions().get::<PeerAddress>());
+            Self::new(asked.target(), address.map(|address| address.0))
+        };
+        #[cfg(not(feature = "tracing"))]
+        return {
+            let _ = asked;
+            Self::default()
+        };
+    }
+
     /// A client, and the path that it asked for; or a server, and the URL up to the path.
     pub(crate) fn new(url: &str, address: Option<SocketAddr>) -> Self {
         #[cfg(feature = "tracing")]

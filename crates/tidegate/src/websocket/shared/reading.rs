@@ -87,7 +87,7 @@ impl Shared {
         }
         self.unpark(&mut state);
         self.wake_driver();
-        match &state.link.incoming_end {
+        match state.link.incoming_end.as_deref() {
             Some(Err(error)) => Poll::Ready(Err(error.clone())),
             _ => Poll::Ready(Ok(None)),
         }

@@ -37,7 +37,7 @@ impl Shared {
     pub(super) fn stop_waiting_to_write(&self) {
         let mut state = self.lock();
         if let Some(since) = state.waiting_since.take() {
-            state.link.counted.write_waited += since.elapsed();
+            state.link.counted.write_waits.get_or_insert_default().1 += since.elapsed();
         }
     }
 
@@ -59,7 +59,7 @@ impl Shared {
             Some(result) => {
                 self.waiting.writer.take();
                 if let Some(since) = state.waiting_since.take() {
-                    state.link.counted.write_waited += since.elapsed();
+                    state.link.counted.write_waits.get_or_insert_default().1 += since.elapsed();
                 }
                 Poll::Ready(result)
             }
@@ -67,7 +67,7 @@ impl Shared {
                 self.watch_budget(&state);
                 if state.waiting_since.is_none() {
                     state.waiting_since = Some(Instant::now());
-                    state.link.counted.write_waits += 1;
+                    state.link.counted.write_waits.get_or_insert_default().0 += 1;
                     // It keeps the deadline for a peer that takes nothing.
                     self.wake_driver();
                 }

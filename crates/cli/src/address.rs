@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
-use tokio::net::TcpListener;
+use tidegate::PerCore;
+use tokio::net::{TcpListener, lookup_host};
 
 use crate::exit::Failure;
 
@@ -46,17 +48,29 @@ impl std::fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
+    /// Listens here, for this many threads.
+    pub(crate) async fn bind_for(&self, threads: NonZeroUsize) -> io::Result<PerCore> {
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in lookup_host((self.host.as_str(), self.port)).await? {
+            match PerCore::bind(address, threads) {
+                Ok(listeners) => return Ok(listeners),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
     /// Listens here.
     pub(crate) async fn bind(&self) -> io::Result<TcpListener> {
         TcpListener::bind((self.host.as_str(), self.port)).await
     }
 }
 
-/// Prints the URL of `listener` as the one line on standard output, for scripts to read.
-pub(crate) fn announce(scheme: &str, listener: &TcpListener) -> Result<(), Failure> {
+/// Prints the URL of `address` as the one line on standard output, for scripts to read.
+pub(crate) fn announce(scheme: &str, address: SocketAddr) -> Result<(), Failure> {
     let print = || {
         let mut stdout = io::stdout().lock();
-        writeln!(stdout, "{}", url(scheme, listener.local_addr()?))?;
+        writeln!(stdout, "{}", url(scheme, address))?;
         stdout.flush()
     };
     print().map_err(|error| Failure::failed(format!("cannot tell the address on standard output: {error}")))

@@ -144,7 +144,7 @@ pub(crate) struct ListenArgs {
     /// Speak HTTP/2 too (RFC 8441): by ALPN with TLS, else to clients that know it beforehand
     #[arg(long)]
     pub(crate) http2: bool,
-    /// How many threads serve; as many as there are cores by default
+    /// How many threads serve, each its own connections; as many as there are cores by default
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
     /// Tell on standard error how each connection ended

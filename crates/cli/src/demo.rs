@@ -19,7 +19,8 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome {
 async fn serve(args: &DemoArgs) -> Outcome {
     let mut interrupts = Interrupts::catch()?;
     let listener = args.listen.bind().await.map_err(|error| cannot_listen(args, &error))?;
-    announce("http", &listener)?;
+    let address = listener.local_addr().map_err(|error| cannot_listen(args, &error))?;
+    announce("http", address)?;
     say("open this address in a browser, in two tabs if you like; Ctrl-C ends the demo");
     tokio::select! {
         served = tidegate_gateway::demo(listener) => {

@@ -1,13 +1,16 @@
 //! `tidegate listen`: an echo, or a fire hose.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate::{
     Acceptor, Config, DeflateConfig, Http2, Opened, OriginPolicy, ServerTls, WebSocketError, WebSocketStream,
 };
+use tokio::sync::oneshot;
 
 use crate::address::announce;
 use crate::args::{ListenArgs, on_the_wire};
@@ -19,41 +22,48 @@ use crate::log::Log;
 /// Serves until somebody wants it to end.
 pub(crate) fn run(args: &ListenArgs) -> Outcome {
     let acceptor = acceptor(args)?;
-    let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
+    let threads = args.threads.and_then(|threads| NonZeroUsize::new(threads.into()));
+    let threads = threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    // It waits for signals; the threads that serve have runtimes of their own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
-    let outcome = runtime.block_on(serve(args, acceptor));
+        .map_err(|error| Failure::failed(format!("cannot start a runtime: {error}")))?;
+    let outcome = runtime.block_on(serve(args, acceptor, threads));
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(args: &ListenArgs, acceptor: Acceptor) -> Outcome {
+async fn serve(args: &ListenArgs, acceptor: Acceptor, threads: NonZeroUsize) -> Outcome {
     let mut interrupts = Interrupts::catch()?;
     let address = &args.address;
-    let listener = address
-        .bind()
+    let listeners = address
+        .bind_for(threads)
         .await
         .map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}")))?;
-    announce(if args.tls_cert.is_some() { "wss" } else { "ws" }, &listener)?;
-    let service = Service {
-        deed: if args.firehose { Deed::Firehose(noise(args.size)) } else { Deed::Echo },
-        log: Log::new(args.verbose),
-        connections: Arc::default(),
+    announce(if args.tls_cert.is_some() { "wss" } else { "ws" }, listeners.local_addr())?;
+    let deed = if args.firehose { Deed::Firehose(noise(args.size)) } else { Deed::Echo };
+    let service = Arc::new(Service { deed, log: Log::new(args.verbose), connections: AtomicU64::new(0) });
+    let handler = move |socket| service.clone().attend(socket);
+    let (wish, wished) = oneshot::channel();
+    let wishes = async {
+        interrupts.next().await;
+        // The other end waits for as long as there is anything to drain.
+        let _ = wish.send(());
+        interrupts.next().await;
     };
-    let handler = move |socket| {
-        let service = service.clone();
-        async move { service.attend(socket).await }
-    };
+    let signal = async { wished.await.unwrap_or_default() };
     tokio::select! {
-        served = acceptor.serve(listener, handler) => {
-            served.map_err(|error| Failure::failed(format!("cannot accept connections: {error}")))
+        served = acceptor.serve_per_core(listeners, handler, signal) => {
+            served.map(drop).map_err(|error| Failure::failed(format!("cannot accept connections: {error}")))
         }
-        () = interrupts.next() => Ok(()),
+        // A second wish cuts off who has not gone.
+        () = wishes => Ok(()),
     }
 }
+
+/// How long clients have to answer the Close when the server ends.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How many connections there may be at a time.
 const MAX_CONNECTIONS: usize = 64 * 1024;
@@ -71,7 +81,8 @@ fn acceptor(args: &ListenArgs) -> Result<Acceptor, Failure> {
         .origins(OriginPolicy::Any)
         // Whoever tries a server from one machine comes from one address.
         .max_connections(MAX_CONNECTIONS)
-        .max_connections_per_ip(MAX_CONNECTIONS);
+        .max_connections_per_ip(MAX_CONNECTIONS)
+        .drain_timeout(DRAIN_TIMEOUT);
     if args.http2 {
         acceptor = acceptor.http2(Http2::default());
     }
@@ -86,36 +97,56 @@ fn acceptor(args: &ListenArgs) -> Result<Acceptor, Failure> {
 }
 
 /// What all connections share.
-#[derive(Clone)]
 struct Service {
     deed: Deed,
     log: Log,
-    connections: Arc<AtomicU64>,
+    connections: AtomicU64,
 }
 
 /// What is done for each connection.
-#[derive(Clone)]
 enum Deed {
     Echo,
     Firehose(Bytes),
 }
 
 impl Service {
-    async fn attend(&self, socket: WebSocketStream) {
+    /// What is done for a connection: one block without calls between, since an idle connection costs mostly the size
+    /// of this future.
+    #[allow(clippy::manual_async_fn, reason = "the future of an `async fn` has room for its arguments twice")]
+    fn attend(self: Arc<Self>, socket: WebSocketStream) -> impl Future<Output = ()> + Send + 'static {
+        async move {
+            if self.log.is_on() {
+                return Box::pin(self.attend_and_tell(&socket)).await;
+            }
+            let Ok(Opened { mut readable, mut writable, .. }) = socket.opened().await else { return };
+            // Nobody looks at the request any more.
+            drop(socket);
+            match &self.deed {
+                Deed::Echo => {
+                    while let Ok(Some(message)) = readable.read().await {
+                        if writable.write(message).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+                Deed::Firehose(message) => {
+                    // What the peer sends is dropped.
+                    drop(readable);
+                    while writable.write(message.clone()).await.is_ok() {}
+                }
+            }
+        }
+    }
+
+    async fn attend_and_tell(&self, socket: &WebSocketStream) {
         let number = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let Ok(opened) = socket.opened().await else { return };
-        let protocol = if self.log.is_on() { opened.protocol.clone() } else { String::new() };
+        let protocol = opened.protocol.clone();
         // How it went is told by `closed`.
         let _ = match &self.deed {
             Deed::Echo => echo(opened).await,
             Deed::Firehose(message) => firehose(opened, message).await,
         };
-        if self.log.is_on() {
-            self.log_end(number, &protocol, &socket).await;
-        }
-    }
-
-    async fn log_end(&self, number: u64, protocol: &str, socket: &WebSocketStream) {
         let end = match socket.closed().await {
             Ok(info) => describe(&info),
             Err(error) => explain(&error),

@@ -21,6 +21,7 @@
 //! | a server on | uses | feature |
 //! |---|---|---|
 //! | a listener | [`serve`], [`Acceptor::serve`], [`Acceptor::serve_until`] | |
+//! | a listener for each core | [`PerCore`], [`Acceptor::serve_per_core`] | |
 //! | any byte stream | [`accept`], [`Acceptor::accept`] | |
 //! | hyper | `Acceptor::upgrade` | `hyper` |
 //! | tower | `Acceptor::layer`, `Acceptor::into_service` | `tower` |
@@ -59,7 +60,7 @@ pub use client::ClientBuilder;
 pub use server::axum;
 pub use server::{
     AcceptError, Accepted, Acceptor, Admission, Connections, Drained, OriginCheck, OriginPolicy, PeerAddress,
-    accept, serve,
+    PerCore, accept, serve,
 };
 #[cfg(feature = "tower")]
 pub use server::{Refuse, WebSocketLayer, WebSocketService};

@@ -13,6 +13,19 @@ fn a_server_ends_cleanly() {
     }
 }
 
+/// Everybody is told, whichever thread serves them.
+#[test]
+fn a_server_that_ends_says_that_it_goes_away() {
+    let (mut server, url) = Tidegate::listen(["--threads", "3"]);
+    let mut clients: Vec<_> = (0..8).map(|_| Tidegate::connected(&url, ["--keep-open"])).collect();
+    server.signal("TERM");
+    for client in &mut clients {
+        let left = client.finish();
+        assert!(left.stderr.contains("1001"), "{}", left.stderr);
+    }
+    assert_eq!(server.finish().code, Some(0));
+}
+
 #[test]
 fn a_client_closes_first() {
     for signal in ["INT", "TERM"] {

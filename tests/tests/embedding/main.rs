@@ -6,6 +6,7 @@ mod authorize;
 mod axum;
 mod http2;
 mod hyper;
+mod per_core;
 mod proxies;
 mod proxy;
 mod shutdown;

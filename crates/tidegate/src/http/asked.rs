@@ -14,36 +14,28 @@ pub struct PeerAddress(pub SocketAddr);
 
 /// A request for as long as its connection lasts. One over HTTP/1.1 stays the bytes of its head until somebody looks at
 /// it, since a map of headers takes several times as much.
-pub(crate) enum Asked {
-    /// The request is there.
-    Kept(Box<Kept>),
-    /// It was taken out, or there never was one.
+pub(crate) struct Asked(Box<Kept>);
+
+enum Kept {
+    Parsed(Box<Parsed>),
+    Head(Box<[u8]>, Option<PeerAddress>, OnceLock<Option<Box<Parsed>>>),
+    /// The request was taken out.
     Target(Box<str>),
 }
 
-pub(crate) enum Kept {
-    Parsed(Box<Parsed>),
-    Head(Box<[u8]>, Option<PeerAddress>, OnceLock<Option<Box<Parsed>>>),
-}
-
-pub(crate) struct Parsed {
+struct Parsed {
     request: Request<()>,
     target: String,
 }
 
 impl Asked {
-    /// Nothing was asked: of a client.
-    pub(crate) fn nothing() -> Self {
-        Self::Target(Box::default())
-    }
-
     pub(crate) fn request_of(request: Request<()>) -> Self {
-        Self::Kept(Box::new(Kept::Parsed(Box::new(Parsed::new(request)))))
+        Self(Box::new(Kept::Parsed(Box::new(Parsed::new(request)))))
     }
 
     /// A request that was read from these bytes.
     pub(crate) fn head(bytes: Box<[u8]>, peer: Option<PeerAddress>) -> Self {
-        Self::Kept(Box::new(Kept::Head(bytes, peer, OnceLock::new())))
+        Self(Box::new(Kept::Head(bytes, peer, OnceLock::new())))
     }
 
     pub(crate) fn request(&self) -> Option<&Request<()>> {
@@ -52,33 +44,29 @@ impl Asked {
 
     /// The target of the request, also when that was taken out.
     pub(crate) fn target(&self) -> &str {
-        match self {
-            Self::Target(target) => target,
-            Self::Kept(_) => self.parsed().map_or("", |parsed| &parsed.target),
+        match &*self.0 {
+            Kept::Target(target) => target,
+            _ => self.parsed().map_or("", |parsed| &parsed.target),
         }
     }
 
     /// Takes the request out, so that of it only the target stays.
     pub(crate) fn take(&mut self) -> Option<Request<()>> {
-        let target = Self::Target(self.target().into());
-        match std::mem::replace(self, target) {
-            Self::Kept(kept) => match *kept {
-                Kept::Parsed(parsed) => Some(parsed.request),
-                Kept::Head(_, _, parsed) => parsed.into_inner()?.map(|parsed| parsed.request),
-            },
-            Self::Target(_) => None,
+        let target = Kept::Target(self.target().into());
+        match std::mem::replace(&mut *self.0, target) {
+            Kept::Parsed(parsed) => Some(parsed.request),
+            Kept::Head(_, _, parsed) => parsed.into_inner()?.map(|parsed| parsed.request),
+            Kept::Target(_) => None,
         }
     }
 
     fn parsed(&self) -> Option<&Parsed> {
-        match self {
-            Self::Kept(kept) => match &**kept {
-                Kept::Parsed(parsed) => Some(parsed),
-                Kept::Head(bytes, peer, parsed) => {
-                    parsed.get_or_init(|| Parsed::from_head(bytes, *peer).map(Box::new)).as_deref()
-                }
-            },
-            Self::Target(_) => None,
+        match &*self.0 {
+            Kept::Parsed(parsed) => Some(parsed),
+            Kept::Head(bytes, peer, parsed) => {
+                parsed.get_or_init(|| Parsed::from_head(bytes, *peer).map(Box::new)).as_deref()
+            }
+            Kept::Target(_) => None,
         }
     }
 }

@@ -119,7 +119,8 @@ impl Acceptor {
                     }
                     Some(Begun::Http2(connection)) => {
                         // The client has been told, as far as there was anybody to tell.
-                        let _ = acceptor.serve_http2(*connection, handler, &more).await;
+                        // Boxed, since it would make every handshake as large as itself.
+                        let _ = Box::pin(acceptor.serve_http2(*connection, handler, &more)).await;
                     }
                     None => {}
                 }

@@ -25,7 +25,7 @@ use crate::http::Asked;
 pub struct WebSocketStream {
     way: Way,
     /// What a server was asked.
-    asked: Asked,
+    asked: Option<Asked>,
 }
 
 /// How far it is.
@@ -69,12 +69,12 @@ impl WebSocketStream {
             close: OnceLock::new(),
             is_dropped: AtomicBool::new(false),
         });
-        (Self { way: Way::Opening(opening.clone()), asked: Asked::nothing() }, opening)
+        (Self { way: Way::Opening(opening.clone()), asked: None }, opening)
     }
 
     /// A server's socket.
     pub(crate) fn accepted(shared: Arc<Shared>, asked: Asked) -> Self {
-        Self { way: Way::Open(shared), asked }
+        Self { way: Way::Open(shared), asked: Some(asked) }
     }
 
     /// The connection, if it is open.
@@ -88,12 +88,12 @@ impl WebSocketStream {
     /// The request that opened the connection, on a server's side.
     #[must_use]
     pub fn request(&self) -> Option<&Request<()>> {
-        self.asked.request()
+        self.asked.as_ref()?.request()
     }
 
     /// Takes the request out, so that an idle connection need not hold its headers.
     pub fn take_request(&mut self) -> Option<Request<()>> {
-        self.asked.take()
+        self.asked.as_mut()?.take()
     }
 
     /// The URL: of a client, after http and https were rewritten to ws and wss, without credentials, and before any
@@ -102,7 +102,7 @@ impl WebSocketStream {
     pub fn url(&self) -> &str {
         match &self.way {
             Way::Opening(opening) => &opening.url,
-            Way::Open(_) => self.asked.target(),
+            Way::Open(_) => self.asked.as_ref().map_or("", Asked::target),
         }
     }
 
@@ -116,7 +116,8 @@ impl WebSocketStream {
     pub async fn opened(&self) -> Result<Opened, WebSocketError> {
         let shared = match &self.way {
             Way::Open(shared) => shared.clone(),
-            Way::Opening(opening) => opening.result.wait().await.clone()?,
+            // Boxed, since a server's handler has it in its future and never waits.
+            Way::Opening(opening) => Box::pin(opening.result.wait()).await.clone()?,
         };
         if !shared.give_out() {
             return Err(WebSocketError::without_code(Cause::OpenedTwice));
@@ -151,7 +152,7 @@ impl WebSocketStream {
         }
         let shared = match &self.way {
             Way::Open(shared) => shared,
-            Way::Opening(opening) => match opening.result.wait().await {
+            Way::Opening(opening) => match Box::pin(opening.result.wait()).await {
                 Ok(shared) => shared,
                 Err(error) => return Err(error.clone().with_code(CloseCode::ABNORMAL)),
             },

@@ -10,6 +10,7 @@ mod closing;
 mod connect;
 mod exit_codes;
 mod http2;
+mod idle;
 mod interrupt;
 mod peer;
 mod process;

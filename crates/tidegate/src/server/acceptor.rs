@@ -403,13 +403,15 @@ impl Acceptor {
     /// The refusal to send instead, by [`Refusal::into_response`].
     pub async fn answer<B>(&self, request: Request<B>) -> Result<(Response<()>, Accepted), Refusal> {
         let request = request.map(drop);
-        let judged = self.judge(&request).await;
-        let (response, judged) =
-            judged.inspect_err(|refusal| observe::refused(refusal.status(), refusal))?;
+        let (response, judged) = self.judge(&request).await?;
         Ok((response, Accepted { judged, request }))
     }
 
     async fn judge(&self, request: &Request<()>) -> Result<(Response<()>, Judged), Refusal> {
+        self.weigh(request).await.inspect_err(|refusal| observe::refused(refusal.status(), refusal))
+    }
+
+    async fn weigh(&self, request: &Request<()>) -> Result<(Response<()>, Judged), Refusal> {
         let settings = &self.settings;
         let offer = receive(request)?;
         if !settings.origins.allows(offer.origin(), request.headers()) {

@@ -21,6 +21,10 @@ use crate::http::{Io, PeerAddress};
 use crate::websocket::{Driver, WebSocketStream, observe};
 
 /// A client that has begun to speak.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it lives for a moment; with tracing or metrics the driver is large"
+)]
 pub(super) enum Begun {
     /// HTTP/1.1: its WebSocket is open, and its driver has to run.
     Http1(WebSocketStream, Driver),

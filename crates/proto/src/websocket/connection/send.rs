@@ -74,7 +74,8 @@ impl Connection {
         }
         self.check_sendable()?;
         self.encoder.frame(&mut self.transmit, Head::control(Opcode::Ping), payload);
-        self.peer_progress.ping = Some(Box::new((Bytes::copy_from_slice(payload), self.peer_progress.accepted)));
+        self.peer_progress.ping =
+            Some(Box::new((Bytes::copy_from_slice(payload), self.peer_progress.accepted)));
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Bytes that wait to go out, small ones gathered, large ones by reference.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -28,6 +29,9 @@ impl Transmit {
     pub(crate) fn gather(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
         if self.gathered_start > MAX_SENT_FRONT {
             self.drain_front();
+        }
+        if self.gathered.capacity() == 0 {
+            self.gathered = borrow();
         }
         let before = self.gathered.len();
         append(&mut self.gathered);
@@ -71,9 +75,38 @@ impl Transmit {
 
     fn release(&mut self) {
         self.gathered_start = 0;
-        // Given back whatever its size, so that an idle connection holds none.
-        self.gathered = Vec::new();
-        self.sealed = VecDeque::new();
+        // An idle connection holds none.
+        give_back(std::mem::take(&mut self.gathered));
+        if self.sealed.capacity() > 0 {
+            self.sealed = VecDeque::new();
+        }
+    }
+}
+
+/// Gathering buffers of a thread, for whoever sends next.
+const KEPT_BUFFERS: usize = 4;
+
+/// A buffer that has grown beyond this is not kept.
+const MAX_KEPT_BYTES: usize = 16 * 1024;
+
+thread_local! {
+    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn borrow() -> Vec<u8> {
+    // A thread that ends has none any more.
+    BUFFERS.try_with(|buffers| buffers.borrow_mut().pop()).ok().flatten().unwrap_or_default()
+}
+
+fn give_back(mut buffer: Vec<u8>) {
+    if (1..=MAX_KEPT_BYTES).contains(&buffer.capacity()) {
+        buffer.clear();
+        _ = BUFFERS.try_with(|buffers| {
+            let mut buffers = buffers.borrow_mut();
+            if buffers.len() < KEPT_BUFFERS {
+                buffers.push(buffer);
+            }
+        });
     }
 }
 

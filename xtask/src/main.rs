@@ -3,6 +3,7 @@
 mod abuse;
 mod api;
 mod autobahn;
+mod bench;
 mod fuzz;
 mod instructions;
 mod process;
@@ -40,6 +41,8 @@ enum Command {
     Abuse(abuse::Arguments),
     /// Compare the public API of the crates with docs/api, or write that anew.
     Api(api::Arguments),
+    /// Compare with other libraries by what a server does in a second of its CPU time.
+    Bench(bench::Arguments),
     /// Fuzz the protocol machines (needs a nightly toolchain).
     Fuzz(fuzz::Arguments),
     /// Count the instructions that a message costs, and compare them with what is written down.
@@ -80,6 +83,7 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Autobahn(arguments) => autobahn::run(&workspace, &mut Session::shown(), &arguments),
         Command::Abuse(arguments) => abuse::run(&workspace, &mut Session::shown(), &arguments),
         Command::Api(arguments) => api::run(&workspace, &mut Session::shown(), &arguments),
+        Command::Bench(arguments) => bench::run(&workspace, &mut Session::shown(), &arguments),
         Command::Fuzz(arguments) => fuzz::run(&workspace, &mut Session::shown(), &arguments),
         Command::Instructions(arguments) => instructions::run(&workspace, &mut Session::shown(), &arguments),
         Command::Setup => {

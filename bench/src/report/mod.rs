@@ -1,0 +1,3 @@
+//! What came out, for people.
+
+pub(crate) mod table;

@@ -1,0 +1,73 @@
+//! `cargo xtask bench`: builds the contenders and runs the comparison, which is a program of its own in `bench`.
+
+use std::path::Path;
+
+use crate::Failure;
+use crate::session::Session;
+use crate::workspace::Workspace;
+
+/// What `cargo xtask bench` takes.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  cargo xtask bench --quick --no-peers\n  \
+    cargo xtask bench --mode echo-125 --contender tidegate --contender yawc\n  \
+    cargo xtask bench --write\n\nServers run on core 0 and loads on core 1, over the loopback interface alone.\n\
+    Exit status: 0 it was measured, 2 it could not be.")]
+pub(crate) struct Arguments {
+    /// Only modes that have this word in their names; may be repeated.
+    #[arg(long, value_name = "WORD")]
+    pub(crate) mode: Vec<String>,
+    /// Only these contenders, beside the limits; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) contender: Vec<String>,
+    /// How often each rate is measured.
+    #[arg(long, value_name = "COUNT", default_value_t = 5)]
+    pub(crate) rounds: u16,
+    /// Shorter samples: noisier, and done in minutes.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Build and run only the limits and tidegate.
+    #[arg(long)]
+    pub(crate) no_peers: bool,
+}
+
+/// Builds and measures.
+pub(crate) fn run(
+    workspace: &Workspace,
+    session: &mut Session,
+    arguments: &Arguments,
+) -> Result<bool, Failure> {
+    let target = workspace.target.join("bench");
+    session.must(&mut workspace.cargo(&["build", "--release", "--package", "tidegate-cli"]))?;
+    let manifest = ["--manifest-path", "bench/Cargo.toml"];
+    let mut build = workspace.cargo(&["build", "--release", "--workspace", "--locked"]);
+    build.args(manifest).arg("--target-dir").arg(&target);
+    if !arguments.no_peers {
+        build.args(["--features", "contenders/peers"]);
+    }
+    session.must(&mut build)?;
+    session.must(&mut comparison(workspace, &target, arguments))?;
+    Ok(true)
+}
+
+fn comparison(workspace: &Workspace, target: &Path, arguments: &Arguments) -> std::process::Command {
+    let programs = target.join("release");
+    let mut command = workspace.command(programs.join("bench"), &["run"]);
+    command.arg("--contenders").arg(&programs);
+    command.arg("--tidegate").arg(workspace.release("tidegate"));
+    command.arg("--npm").arg(target.join("npm"));
+    command.arg("--scripts").arg(workspace.root.join("bench/js"));
+    command.arg("--scratch").arg(target.join("scratch"));
+    command.args(["--rounds", &arguments.rounds.to_string()]);
+    for (option, words) in [("--mode", &arguments.mode), ("--contender", &arguments.contender)] {
+        for word in words {
+            command.args([option, word]);
+        }
+    }
+    if arguments.quick {
+        command.arg("--quick");
+    }
+    if arguments.no_peers {
+        command.arg("--no-peers");
+    }
+    command
+}

@@ -35,7 +35,7 @@ pub(crate) enum Task {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Start {
     /// A program of the `contenders` crate.
-    Rust { program: &'static str, more: &'static [&'static str] },
+    Rust { program: &'static str },
     /// `tidegate listen`.
     Listen,
     /// A script in `js` for this program.
@@ -59,32 +59,47 @@ pub(crate) struct Places {
 
 use Task::{Broadcast, DeflateFast, DeflateSmall, Echo, Firehose, Wss};
 
-const fn rust(program: &'static str) -> Start {
-    Start::Rust { program, more: &[] }
+const fn limit(name: &'static str, tasks: &'static [Task]) -> Contender {
+    Contender { name, role: Role::Limit, tasks, start: Start::Rust { program: name } }
 }
+
+const fn peer(name: &'static str, tasks: &'static [Task]) -> Contender {
+    Contender { name, role: Role::Peer, tasks, start: Start::Rust { program: name } }
+}
+
+const fn script(
+    name: &'static str,
+    program: &'static str,
+    script: &'static str,
+    tasks: &'static [Task],
+) -> Contender {
+    Contender { name, role: Role::Peer, tasks, start: Start::Script { program, script } }
+}
+
+const EVERYTHING: &[Task] = &[Echo, Wss, DeflateFast, DeflateSmall, Broadcast, Firehose];
 
 /// In the order of the tables.
 pub(crate) const ALL: &[Contender] = &[
-    Contender { name: "tcp-epoll", role: Role::Limit, tasks: &[Echo], start: rust("tcp-epoll") },
-    Contender { name: "tcp-tokio", role: Role::Limit, tasks: &[Echo], start: rust("tcp-tokio") },
-    Contender {
-        name: "ws-epoll-min",
-        role: Role::Limit,
-        tasks: &[Echo, Broadcast, Firehose],
-        start: rust("ws-epoll-min"),
-    },
+    limit("tcp-epoll", &[Echo]),
+    limit("tcp-tokio", &[Echo]),
+    limit("ws-epoll-min", &[Echo, Broadcast, Firehose]),
     Contender {
         name: "tidegate",
         role: Role::Ours,
-        tasks: &[Echo, Wss, DeflateFast, DeflateSmall, Broadcast, Firehose],
-        start: rust("tidegate-loop"),
+        tasks: EVERYTHING,
+        start: Start::Rust { program: "tidegate-loop" },
     },
-    Contender {
-        name: "tidegate-listen",
-        role: Role::Ours,
-        tasks: &[Echo, Wss, DeflateFast, DeflateSmall, Firehose],
-        start: Start::Listen,
-    },
+    Contender { name: "tidegate-listen", role: Role::Ours, tasks: EVERYTHING, start: Start::Listen },
+    peer("tokio-tungstenite", &[Echo, Wss, Broadcast, Firehose]),
+    peer("tungstenite-4k", &[Echo, Wss, Broadcast, Firehose]),
+    peer("fastwebsockets", &[Echo, Wss, Firehose]),
+    peer("tokio-websockets", &[Echo, Wss, Broadcast, Firehose]),
+    peer("yawc", &[Echo, Wss, DeflateFast, DeflateSmall, Firehose]),
+    peer("sockudo-ws", &[Echo, Wss, DeflateFast, DeflateSmall, Broadcast, Firehose]),
+    peer("axum", &[Echo, Broadcast, Firehose]),
+    script("npm-ws", "node", "ws.mjs", EVERYTHING),
+    script("bun", "npm:@oven/bun-linux-x64/bin/bun run", "bun.js", EVERYTHING),
+    script("deno", "npm:@deno/linux-x64-glibc/deno run --allow-all", "deno.js", &[Echo, Wss, Broadcast]),
 ];
 
 impl Contender {
@@ -100,9 +115,8 @@ impl Contender {
     /// The command that starts it, or why it cannot be started here.
     pub(crate) fn command(&self, task: Task, places: &Places) -> Result<Vec<String>, String> {
         let words = match self.start {
-            Start::Rust { program, more } => {
+            Start::Rust { program } => {
                 let mut words = vec![built(&places.contenders.join(program))?];
-                words.extend(more.iter().map(|&word| word.to_owned()));
                 words.extend(usual(task, places));
                 words
             }
@@ -112,6 +126,9 @@ impl Contender {
                 if let Some(own) = words[0].strip_prefix("npm:") {
                     words[0] = built(&places.npm.join("node_modules").join(own))?;
                 }
+                // node looks for packages beside the script, and they are elsewhere; `env` becomes the program.
+                let npm = format!("BENCH_NPM={}", text(&places.npm));
+                words.splice(0..0, ["env".to_owned(), npm]);
                 words.push(text(&places.scripts.join(script)));
                 words.extend(usual(task, places));
                 words

@@ -11,13 +11,18 @@ pub(crate) struct Script {
 /// Bytes that come again and again.
 pub(crate) struct Loop {
     twice: Vec<u8>,
-    /// The length of each frame.
-    pub(crate) frame: usize,
+    /// Where each frame of a period begins.
+    begins: Vec<usize>,
 }
 
 impl Loop {
     fn new(frames: &[Vec<u8>]) -> Self {
-        Self { frame: frames.first().map_or(1, Vec::len), twice: [frames.concat(), frames.concat()].concat() }
+        let begin = |at: &mut usize, frame: &Vec<u8>| {
+            *at += frame.len();
+            Some(*at - frame.len())
+        };
+        let begins = frames.iter().scan(0, begin).collect();
+        Self { begins, twice: [frames.concat(), frames.concat()].concat() }
     }
 
     pub(crate) fn period(&self) -> usize {
@@ -29,6 +34,17 @@ impl Loop {
         let begin = (place % self.period() as u64) as usize;
         let len = usize::try_from(len).unwrap_or(usize::MAX).min(self.period());
         &self.twice[begin..begin + len]
+    }
+
+    /// Where the frame with this number begins.
+    pub(crate) fn place(&self, number: u64) -> u64 {
+        let count = self.begins.len() as u64;
+        number / count * self.period() as u64 + self.begins[(number % count) as usize] as u64
+    }
+
+    /// The length of each frame, where they are of one length.
+    pub(crate) fn frame(&self) -> u64 {
+        (self.period() / self.begins.len()) as u64
     }
 
     /// Whether these are the bytes from this place on.
@@ -54,8 +70,13 @@ impl Script {
     pub(crate) fn raw(size: usize, depth: usize) -> Self {
         let mut script = Self::binary(size, depth);
         script.answer.twice.clone_from(&script.question.twice);
-        script.answer.frame = script.question.frame;
+        script.answer.begins.clone_from(&script.question.begins);
         script
+    }
+
+    /// Payloads with this first byte, FIN and opcode and reserved bits.
+    pub(crate) fn payloads(first: u8, payloads: &[Vec<u8>]) -> Self {
+        Self::of(first, payloads)
     }
 
     fn of(first: u8, payloads: &[Vec<u8>]) -> Self {
@@ -126,6 +147,8 @@ mod tests {
         assert!(script.answer.is_at(0, &all));
         assert!(script.answer.is_at(period + 7, &all[7..]));
         assert!(!script.answer.is_at(1, &all));
+        assert_eq!(script.answer.place(65), period + 22);
+        assert_eq!(script.question.frame(), 26);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod contenders;
 mod failure;
 mod frames;
+mod incoming;
 mod load;
 mod modes;
 mod poll;
@@ -80,18 +81,32 @@ fn put_load(args: &LoadArgs) -> Result<(), Failure> {
         fail!("no mode is called {:?}; there are: {}", args.mode, names.join(", "));
     };
     server::take_load_core()?;
-    let raw = contenders::ALL.iter().find(|contender| args.raw && contender.is_raw());
-    let target = Target { address: args.address, speech: mode.speech(raw), tls: None };
+    if mode.needs_tls() {
+        fail!("a server that runs already has no certificate that is trusted here");
+    }
+    let target = Target { address: args.address, speech: mode.speech(args.raw), tls: None };
     for _ in 0..args.rounds {
         let figures = mode.measure(&target, Process(args.pid), args.quick)?;
+        let others: Vec<String> = mode
+            .columns
+            .iter()
+            .zip(&figures.others)
+            .map(|(column, &value)| format!(", {column}: {}", report::table::number(value)))
+            .collect();
         println!(
-            "{}: {} {}, load {:.0} % of its core {}",
+            "{}: {} {}{} {} (load {:.0} % and server {:.0} % of a core)",
             mode.name,
             report::table::number(figures.main),
             mode.unit,
-            figures.load_share * 100.0,
+            others.concat(),
             figures.note,
+            share(figures.load_ns, figures.wall_ns),
+            share(figures.server_ns, figures.wall_ns),
         );
     }
     Ok(())
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 * 100.0 / whole.max(1) as f64
 }

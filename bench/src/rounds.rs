@@ -44,7 +44,7 @@ pub(crate) fn run(mode: Mode, plan: &Plan, screen: &mut Screen) -> Results {
     let able = plan.contenders.iter().filter(|contender| mode.includes(contender));
     let mut rows: Vec<Row> =
         able.map(|&contender| Row { contender, samples: Vec::new(), failure: None }).collect();
-    let rounds = if mode.is_repeatable() { 1 } else { plan.rounds };
+    let rounds = if mode.has_rounds() { plan.rounds } else { 1 };
     for round in 0..rounds {
         for place in 0..rows.len() {
             let which = (place + round) % rows.len();
@@ -76,7 +76,7 @@ fn sample(mode: Mode, contender: &Contender, plan: &Plan) -> Result<Figures, Fai
     let mut server = Server::start(&words, &log)?;
     let target = Target {
         address: server.address,
-        speech: mode.speech(Some(contender)),
+        speech: mode.speech(contender.is_raw()),
         tls: mode.needs_tls().then(|| plan.tls.client.clone()),
     };
     let figures = mode.measure(&target, server.process(), plan.quick);

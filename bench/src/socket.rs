@@ -113,8 +113,13 @@ impl Socket {
         false
     }
 
+    /// Blocks from now on, for loads that do one thing after the other.
+    pub(crate) fn set_blocking(&self) -> Result<(), Failure> {
+        Ok(self.tcp().set_nonblocking(false)?)
+    }
+
     /// What has come, or `None` when nothing has yet.
-    pub(crate) fn take(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Failure> {
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Failure> {
         match self.read(buffer) {
             Ok(0) => fail!("the server closed the connection"),
             Ok(len) => Ok(Some(len)),

@@ -60,11 +60,6 @@ impl Rate {
     pub(crate) fn per_cpu_second(&self) -> f64 {
         self.done as f64 * 1e9 / self.server_ns.max(1) as f64
     }
-
-    /// The part of its core that the load used.
-    pub(crate) fn load_share(&self) -> f64 {
-        self.load_ns as f64 / self.wall_ns.max(1) as f64
-    }
 }
 
 /// Takes the time of a load while it runs.
@@ -112,5 +107,34 @@ impl Stopwatch {
         };
         let is_enough = u128::from(rate.server_ns) >= self.budget.cpu.as_nanos() || wall >= self.budget.wall;
         Ok(is_enough.then_some(rate))
+    }
+}
+
+/// The highest resident set that was seen, against that at the beginning.
+pub(crate) struct Peak {
+    process: Process,
+    base: u64,
+    highest: u64,
+    next_look: Instant,
+}
+
+impl Peak {
+    pub(crate) fn from(process: Process) -> Result<Self, Failure> {
+        let base = process.rss()?;
+        Ok(Self { process, base, highest: base, next_look: Instant::now() })
+    }
+
+    /// Looks, unless it has just looked.
+    pub(crate) fn look(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        if now >= self.next_look {
+            self.next_look = now + LOOK;
+            self.highest = self.highest.max(self.process.rss()?);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn growth(&self) -> u64 {
+        self.highest - self.base
     }
 }

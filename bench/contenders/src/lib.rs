@@ -4,6 +4,10 @@
 //! address really used.
 
 pub mod epoll;
+#[cfg(feature = "peers")]
+pub mod streams;
+#[cfg(feature = "peers")]
+pub mod tungstenite;
 
 use std::env;
 use std::io;

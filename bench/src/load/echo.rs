@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, fail};
 use crate::frames::Script;
+use crate::incoming::Incoming;
 use crate::poll::Poll;
 use crate::socket::{Socket, Speech, Target};
 use crate::watch::{Budget, Process, Rate, Stopwatch};
@@ -26,46 +27,28 @@ const INPUT: usize = 256 * 1024;
 /// Runs the load against the server.
 pub(crate) fn run(target: &Target, process: Process, load: Echo, budget: Budget) -> Result<Rate, Failure> {
     check(target, load)?;
-    let script = match target.speech {
-        Speech::Raw => Script::raw(load.size, load.depth),
-        _ => Script::binary(load.size, load.depth),
-    };
-    let mut asking = Asking::open(target, &script, load)?;
-    let mut watch = Stopwatch::start(process, budget);
-    let mut ready = Vec::new();
-    let mut last_news = (Instant::now(), 0);
-    loop {
-        asking.poll.wait(Duration::from_millis(100), &mut ready)?;
-        for number in &ready {
-            asking.go_on(*number)?;
-        }
-        if let Some(rate) = watch.look(asking.answered, asking.bytes)? {
-            return Ok(rate);
-        }
-        if asking.bytes != last_news.1 {
-            last_news = (Instant::now(), asking.bytes);
-        } else if ready.is_empty() && last_news.0.elapsed() > PATIENCE {
-            fail!("no answer within {} s", PATIENCE.as_secs());
-        }
+    let script = script(target, load.size, load.depth);
+    let asking = Asking::open(target, &script, load, Answers::Known)?;
+    asking.measure(process, budget)
+}
+
+fn script(target: &Target, size: usize, depth: usize) -> Script {
+    match target.speech {
+        Speech::Raw => Script::raw(size, depth),
+        _ => Script::binary(size, depth),
     }
 }
 
 /// Messages of many lengths, one after the other, before anything is timed.
 fn check(target: &Target, load: Echo) -> Result<(), Failure> {
     for size in [0, 1, 125, 126, 65_535, 65_536, 1 << 20] {
-        let script = match target.speech {
-            Speech::Raw => Script::raw(size, 1),
-            _ => Script::binary(size, 1),
-        };
+        let script = script(target, size, 1);
         let one = Echo { size, connections: 1, depth: 1 };
-        let mut asking = Asking::open(target, &script, one)?;
+        let mut asking = Asking::open(target, &script, one, Answers::Known)?;
         let mut ready = Vec::new();
         let deadline = Instant::now() + PATIENCE;
         while asking.answered < 3 {
-            asking.poll.wait(Duration::from_millis(100), &mut ready)?;
-            for number in &ready {
-                asking.go_on(*number).map_err(Failure::because(format!("checking {size} bytes")))?;
-            }
+            asking.turn(&mut ready).map_err(Failure::because(format!("checking {size} bytes")))?;
             if Instant::now() > deadline {
                 fail!("{size} bytes did not come back within {} s (before {load:?})", PATIENCE.as_secs());
             }
@@ -74,8 +57,19 @@ fn check(target: &Target, load: Echo) -> Result<(), Failure> {
     Ok(())
 }
 
-struct Asking<'a> {
+/// What comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// The bytes of the script.
+    Known,
+    /// As many frames as were sent, of which only the number is looked at.
+    Counted,
+}
+
+/// Connections that ask all the time.
+pub(crate) struct Asking<'a> {
     script: &'a Script,
+    answers: Answers,
     poll: Poll,
     connections: Vec<Connection>,
     input: Vec<u8>,
@@ -85,29 +79,37 @@ struct Asking<'a> {
 
 struct Connection {
     socket: Socket,
-    /// Bytes sent, and bytes that may be sent.
-    sent: u64,
+    /// Messages that may be sent, and bytes that have been.
     allowed: u64,
+    sent: u64,
+    answered: u64,
     received: u64,
+    incoming: Incoming,
     waits_for_room: bool,
 }
 
 impl<'a> Asking<'a> {
-    fn open(target: &Target, script: &'a Script, load: Echo) -> Result<Self, Failure> {
-        let mut asking = Self {
-            script,
-            poll: Poll::new()?,
-            connections: Vec::new(),
-            input: vec![0; INPUT],
-            answered: 0,
-            bytes: 0,
-        };
+    pub(crate) fn open(
+        target: &Target,
+        script: &'a Script,
+        load: Echo,
+        answers: Answers,
+    ) -> Result<Self, Failure> {
+        let (poll, input) = (Poll::new()?, vec![0; INPUT]);
+        let mut asking =
+            Self { script, answers, poll, connections: Vec::new(), input, answered: 0, bytes: 0 };
         for number in 0..load.connections {
             let (socket, _) = Socket::open(target)?;
             asking.poll.add(&socket, number, false)?;
-            let allowed = (load.depth * script.question.frame) as u64;
-            let connection = Connection { socket, sent: 0, allowed, received: 0, waits_for_room: false };
-            asking.connections.push(connection);
+            asking.connections.push(Connection {
+                socket,
+                allowed: load.depth as u64,
+                sent: 0,
+                answered: 0,
+                received: 0,
+                incoming: Incoming::default(),
+                waits_for_room: false,
+            });
         }
         for number in 0..load.connections {
             asking.write(number)?;
@@ -115,41 +117,71 @@ impl<'a> Asking<'a> {
         Ok(asking)
     }
 
-    /// Reads what has come, and asks as many questions as were answered.
-    fn go_on(&mut self, number: usize) -> Result<(), Failure> {
-        let connection = &mut self.connections[number];
-        let frame = self.script.answer.frame as u64;
-        // With TLS, what epoll tells about is not what can be read, so there is always another try.
-        while let Some(len) = connection.socket.take(&mut self.input)? {
-            if !self.script.answer.is_at(connection.received, &self.input[..len]) {
-                fail!(
-                    "the answer differs from the question within {} bytes",
-                    connection.received + len as u64
-                );
+    /// Asks until the budget is used up.
+    pub(crate) fn measure(mut self, process: Process, budget: Budget) -> Result<Rate, Failure> {
+        let mut watch = Stopwatch::start(process, budget);
+        let mut ready = Vec::new();
+        let mut last_news = (Instant::now(), 0);
+        loop {
+            self.turn(&mut ready)?;
+            if let Some(rate) = watch.look(self.answered, self.bytes)? {
+                return Ok(rate);
             }
-            let before = connection.received / frame;
-            connection.received += len as u64;
-            let answered = connection.received / frame - before;
-            connection.allowed += answered * self.script.question.frame as u64;
-            self.answered += answered;
+            if self.bytes != last_news.1 {
+                last_news = (Instant::now(), self.bytes);
+            } else if ready.is_empty() && last_news.0.elapsed() > PATIENCE {
+                fail!("no answer within {} s", PATIENCE.as_secs());
+            }
+        }
+    }
+
+    fn turn(&mut self, ready: &mut Vec<usize>) -> Result<(), Failure> {
+        self.poll.wait(Duration::from_millis(100), ready)?;
+        for number in ready.iter() {
+            self.read(*number)?;
+            self.write(*number)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what has come, and allows as many questions as were answered.
+    fn read(&mut self, number: usize) -> Result<(), Failure> {
+        let connection = &mut self.connections[number];
+        // With TLS, what epoll tells about is not what can be read, so there is always another try.
+        while let Some(len) = connection.socket.receive(&mut self.input)? {
+            let input = &self.input[..len];
+            let before = connection.answered;
+            if self.answers == Answers::Counted {
+                connection.incoming.feed(input, |frame| connection.answered += u64::from(frame.is_data()));
+                connection.received += len as u64;
+            } else {
+                if !self.script.answer.is_at(connection.received, input) {
+                    fail!("the answer differs from the question, near byte {}", connection.received);
+                }
+                connection.received += len as u64;
+                connection.answered = connection.received / self.script.answer.frame();
+            }
+            connection.allowed += connection.answered - before;
+            self.answered += connection.answered - before;
             self.bytes += len as u64;
             if len < INPUT && matches!(connection.socket, Socket::Tcp(_)) {
                 break;
             }
         }
-        self.write(number)
+        Ok(())
     }
 
     fn write(&mut self, number: usize) -> Result<(), Failure> {
         let connection = &mut self.connections[number];
-        while connection.sent < connection.allowed {
-            let bytes = self.script.question.from(connection.sent, connection.allowed - connection.sent);
+        let end = self.script.question.place(connection.allowed);
+        while connection.sent < end {
+            let bytes = self.script.question.from(connection.sent, end - connection.sent);
             match connection.socket.give(bytes)? {
                 0 => break,
                 len => connection.sent += len as u64,
             }
         }
-        let wants_room = connection.sent < connection.allowed || connection.socket.holds_output();
+        let wants_room = connection.sent < end || connection.socket.holds_output();
         if wants_room != connection.waits_for_room {
             connection.waits_for_room = wants_room;
             self.poll.change(&connection.socket, number, wants_room)?;

@@ -16,7 +16,7 @@ pub(crate) fn markdown(results: &Results) -> String {
     }
     heads.extend(results.mode.columns.iter().map(|&column| column.to_owned()));
     if results.mode.is_a_rate() {
-        heads.extend(["load".to_owned(), "dropped".to_owned()]);
+        heads.extend(["load / server".to_owned(), "dropped".to_owned()]);
     }
     let mut lines = vec![heads];
     for row in &results.rows {
@@ -43,8 +43,8 @@ fn line(results: &Results, row: &Row, yardstick: Option<&Row>, best: Option<&Row
         cells.push(row.median(|figures| figures.others[column]).map_or("–".to_owned(), number));
     }
     if results.mode.is_a_rate() {
-        let load = row.median(|figures| figures.load_share).unwrap_or_default();
-        cells.push(format!("{:.0} %", load * 100.0));
+        let load = row.median(|figures| figures.load_ns as f64 / figures.server_ns.max(1) as f64);
+        cells.push(format!("{:.2}", load.unwrap_or_default()));
         cells.push(row.dropped().to_string());
     }
     let note = row.samples.iter().flatten().map(|figures| &*figures.note).find(|note| !note.is_empty());

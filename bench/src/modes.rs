@@ -143,6 +143,11 @@ impl Mode {
         matches!(self.kind, Kind::Echo(_) | Kind::Deflate | Kind::Fanout(_))
     }
 
+    /// Whether it means something to divide the figures by one another. Of a growth of nearly nothing it does not.
+    pub(crate) fn has_ratios(&self) -> bool {
+        !matches!(self.kind, Kind::Stuck | Kind::Flood | Kind::SlowReader)
+    }
+
     pub(crate) fn is_less_better(&self) -> bool {
         !self.is_a_rate()
     }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use crate::contenders::{self, Contender, Places, Role};
 use crate::failure::{Failure, fail};
 use crate::modes::{self, Mode};
+use crate::report::machine::{Conditions, Machine, load_average};
+use crate::report::page::Page;
 use crate::report::table;
 use crate::rounds::{self, Plan};
 use crate::screen::Screen;
@@ -38,9 +40,12 @@ pub(crate) struct Args {
     /// The folder with npm's `node_modules`
     #[arg(long)]
     npm: PathBuf,
-    /// The folder of the scripts
+    /// The checkout
     #[arg(long)]
-    scripts: PathBuf,
+    root: PathBuf,
+    /// Put the results into docs/benchmarks.md and docs/bench
+    #[arg(long)]
+    write: bool,
     /// A folder for logs and certificates
     #[arg(long)]
     scratch: PathBuf,
@@ -53,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         contenders: args.contenders.clone(),
         tidegate: args.tidegate.clone(),
         npm: args.npm.clone(),
-        scripts: args.scripts.clone(),
+        scripts: args.root.join("bench/js"),
         certificate: args.scratch.join("certificate.pem"),
         key: args.scratch.join("key.pem"),
     };
@@ -77,9 +82,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         missing.is_none()
     });
     server::take_load_core()?;
+    let machine = Machine::here(&args.root);
+    let page = Page::in_checkout(&args.root);
     for mode in modes {
+        let load = load_average();
         let results = rounds::run(mode, &plan, &mut screen);
-        screen.say(&format!("\n{} ({})\n\n{}", mode.title, mode.name, table::markdown(&results)));
+        let conditions = Conditions::now(&results, &load, args.quick);
+        let table = table::markdown(&results);
+        screen.say(&format!("\n{} ({})\n\n{table}\n{conditions}", mode.title, mode.name));
+        if args.write {
+            page.write(&results, &conditions, &machine)?;
+        }
     }
     Ok(())
 }

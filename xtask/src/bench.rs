@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: builds the contenders and runs the comparison, which is a program of its own in `bench`.
 
+use std::fs;
 use std::path::Path;
 
 use crate::Failure;
+use crate::process::read_text;
 use crate::session::Session;
 use crate::workspace::Workspace;
 
@@ -28,6 +30,9 @@ pub(crate) struct Arguments {
     /// Build and run only the limits and tidegate.
     #[arg(long)]
     pub(crate) no_peers: bool,
+    /// Put the results into docs/benchmarks.md, and pictures into docs/bench; modes that are not measured stay.
+    #[arg(long, conflicts_with_all = ["no_peers", "contender"])]
+    pub(crate) write: bool,
 }
 
 /// Builds and measures.
@@ -45,6 +50,9 @@ pub(crate) fn run(
         build.args(["--features", "contenders/peers"]);
     }
     session.must(&mut build)?;
+    if !arguments.no_peers {
+        install_scripts(workspace, session, &target.join("npm"))?;
+    }
     session.must(&mut comparison(workspace, &target, arguments))?;
     Ok(true)
 }
@@ -55,7 +63,7 @@ fn comparison(workspace: &Workspace, target: &Path, arguments: &Arguments) -> st
     command.arg("--contenders").arg(&programs);
     command.arg("--tidegate").arg(workspace.release("tidegate"));
     command.arg("--npm").arg(target.join("npm"));
-    command.arg("--scripts").arg(workspace.root.join("bench/js"));
+    command.arg("--root").arg(&workspace.root);
     command.arg("--scratch").arg(target.join("scratch"));
     command.args(["--rounds", &arguments.rounds.to_string()]);
     for (option, words) in [("--mode", &arguments.mode), ("--contender", &arguments.contender)] {
@@ -63,11 +71,27 @@ fn comparison(workspace: &Workspace, target: &Path, arguments: &Arguments) -> st
             command.args([option, word]);
         }
     }
-    if arguments.quick {
-        command.arg("--quick");
-    }
-    if arguments.no_peers {
-        command.arg("--no-peers");
-    }
+    let switches =
+        [("--quick", arguments.quick), ("--no-peers", arguments.no_peers), ("--write", arguments.write)];
+    command.args(switches.iter().filter(|(_, wanted)| *wanted).map(|(switch, _)| switch));
     command
+}
+
+/// Installs the JavaScript contenders. Those that cannot be are left out, and the comparison says so.
+fn install_scripts(workspace: &Workspace, session: &mut Session, folder: &Path) -> Result<(), Failure> {
+    let manifest = read_text(&workspace.root.join("bench/js/package.json"));
+    let note = folder.join("node_modules/.installed.json");
+    if read_text(&note) == manifest {
+        return Ok(());
+    }
+    fs::create_dir_all(folder).map_err(Failure::because(folder.display()))?;
+    fs::write(folder.join("package.json"), &manifest).map_err(Failure::because(folder.display()))?;
+    // bun and deno are programs in packages of their own; what their scripts would do is to link them.
+    let npm = ["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"];
+    let installed = session.run(workspace.command("npm", &npm).current_dir(folder));
+    match installed {
+        Ok(true) => fs::write(&note, manifest).map_err(Failure::because(note.display())),
+        Ok(false) => session.say("npm could not install the JavaScript contenders"),
+        Err(Failure(reason)) => session.say(&format!("no JavaScript contenders: {reason}")),
+    }
 }

@@ -21,6 +21,8 @@ const TEXTS: u64 = 256;
 /// How many answers are inflated and compared before anything is timed.
 const CHECKED: u64 = 300;
 
+const TRADES: u64 = 7;
+
 const CONNECTIONS: usize = 16;
 const DEPTH: usize = 4;
 
@@ -95,18 +97,19 @@ pub(crate) fn text(number: u64) -> String {
         ["ETH-EUR", "BTC-EUR", "SOL-USD", "XMR-EUR"][roll(4) as usize],
         4_711_000 + number * 13
     );
-    for index in 0..9 {
+    for index in 0..TRADES {
         let comma = if index == 0 { "" } else { "," };
         let side = ["buy", "sell"][roll(2) as usize];
         let (price, cents, size) = (2_000 + roll(200), roll(100), roll(250) + 1);
         let (ms, maker) = (roll(250) * 4 + roll(4), roll(2) == 1);
+        let mark: String = (0..12).map(|_| format!("{:02x}", roll(256))).collect();
         // A writer of strings cannot fail.
         let _ = write!(
             text,
-            r#"{comma}{{"id":{},"side":"{side}","price":"{price}.{cents:02}","size":"0.{size:04}","time":"2026-11-22T02:{:02}:{:02}.{ms:03}Z","maker":{maker}}}"#,
-            88_000_000 + number * 9 + index,
+            r#"{comma}{{"id":{},"side":"{side}","price":"{price}.{cents:02}","size":"0.{size:04}","time":"2026-11-22T02:{:02}:{:02}.{ms:03}Z","maker":{maker},"order":"{mark}"}}"#,
+            88_000_000 + number * TRADES + index,
             number % 60,
-            index * 6,
+            index * 7,
         );
     }
     text + "]}"
@@ -119,8 +122,24 @@ mod tests {
     #[test]
     fn the_texts_are_of_one_kibibyte_and_differ() {
         let texts: Vec<String> = (0..TEXTS).map(text).collect();
-        assert!(texts.iter().all(|text| (1000..1100).contains(&text.len())), "{}", texts[0].len());
+        assert!(texts.iter().all(|text| (1000..1150).contains(&text.len())), "{}", texts[0].len());
         assert!(texts.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    /// What zlib makes of a text is what others measured with texts of their own: 254 B and 411 B.
+    #[test]
+    fn the_texts_are_as_hard_to_compress_as_a_feed() {
+        let mut remembering = Compress::new(Compression::new(6), false);
+        let (mut with, mut without) = (0, 0);
+        for number in 0..TEXTS {
+            let plain = text(number);
+            let mut out = Vec::with_capacity(2048);
+            remembering.compress_vec(plain.as_bytes(), &mut out, FlushCompress::Sync).unwrap();
+            with += out.len() - 4;
+            without += deflated(plain.as_bytes()).len();
+        }
+        let (with, without) = (with / TEXTS as usize, without / TEXTS as usize);
+        assert!((240..270).contains(&with) && (370..430).contains(&without), "{with} and {without}");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::rounds::{Results, Row};
 /// The table, without its title.
 pub(crate) fn markdown(results: &Results) -> String {
     let yardstick = results.mode.yardstick.and_then(|name| results.row(name));
-    let best = results.best_peer();
+    let best = results.best_peer().filter(|_| results.mode.has_ratios());
+    let has_notes = results.rows.iter().any(|row| note(row).is_some());
     let mut heads = vec!["contender".to_owned(), results.mode.unit.to_owned()];
     if let Some(row) = yardstick {
         heads.push(format!("/ {}", row.contender.name));
@@ -18,11 +19,27 @@ pub(crate) fn markdown(results: &Results) -> String {
     if results.mode.is_a_rate() {
         heads.extend(["load / server".to_owned(), "dropped".to_owned()]);
     }
+    let columns = heads.len();
+    if has_notes {
+        heads.push("note".to_owned());
+    }
     let mut lines = vec![heads];
     for row in &results.rows {
-        lines.push(line(results, row, yardstick, best));
+        let mut cells = line(results, row, yardstick, best);
+        if let Some(note) = note(row) {
+            cells.resize(columns, "–".to_owned());
+            cells.push(note.replace('|', "/"));
+        }
+        lines.push(cells);
     }
     align(&lines)
+}
+
+/// Why there is no figure, or what the figures do not say.
+fn note(row: &Row) -> Option<String> {
+    let of_sample = row.samples.iter().flatten().map(|figures| &figures.note).find(|note| !note.is_empty());
+    let failure = row.failure.as_ref().map(|reason| format!("failed: {reason}"));
+    failure.or_else(|| of_sample.cloned())
 }
 
 fn line(results: &Results, row: &Row, yardstick: Option<&Row>, best: Option<&Row>) -> Vec<String> {
@@ -32,8 +49,7 @@ fn line(results: &Results, row: &Row, yardstick: Option<&Row>, best: Option<&Row
         Role::Peer => row.contender.name.to_owned(),
     };
     let Some(main) = row.median(|figures| figures.main) else {
-        let reason = row.failure.as_deref().unwrap_or("every sample was dropped");
-        return vec![name, format!("– ({reason})")];
+        return vec![name, "–".to_owned()];
     };
     let mut cells = vec![name, number(main)];
     let ratio = |to: &Row| results.ratio(row, to).map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
@@ -46,10 +62,6 @@ fn line(results: &Results, row: &Row, yardstick: Option<&Row>, best: Option<&Row
         let load = row.median(|figures| figures.load_ns as f64 / figures.server_ns.max(1) as f64);
         cells.push(format!("{:.2}", load.unwrap_or_default()));
         cells.push(row.dropped().to_string());
-    }
-    let note = row.samples.iter().flatten().map(|figures| &*figures.note).find(|note| !note.is_empty());
-    if let (Some(note), Some(last)) = (note, cells.last_mut()) {
-        last.push_str(&format!(" ({note})"));
     }
     cells
 }

@@ -101,7 +101,7 @@ Examples:
   tidegate connect -b ws://127.0.0.1:9001 < photo.jpg > copy.jpg
   tidegate connect wss://localhost:9443 --ca ca.pem -H 'Authorization: Bearer secret' --close 4000:done";
 
-/// Serve WebSockets: an echo, or a fire hose.
+/// Serve WebSockets: an echo, a fire hose, or a broadcast.
 ///
 /// Prints one line on standard output, the URL of the address really used, and everything else on standard error.
 /// This is a tool for trying things out: it lets in pages of every origin, and asks nobody who they are.
@@ -112,8 +112,11 @@ pub(crate) struct ListenArgs {
     #[arg(value_name = "ADDR")]
     pub(crate) address: ListenAddress,
     /// Send every message back (this is the default)
-    #[arg(long, conflicts_with = "firehose")]
+    #[arg(long, conflicts_with_all = ["firehose", "broadcast"])]
     pub(crate) echo: bool,
+    /// Send every message to every other connection; who reads too slowly for that is told what it lost, and closed
+    #[arg(long, conflicts_with = "firehose")]
+    pub(crate) broadcast: bool,
     /// Send binary messages as fast as the peer takes them; random bytes, so nothing is compressed
     #[arg(long)]
     pub(crate) firehose: bool,
@@ -156,6 +159,7 @@ const LISTEN_EXAMPLES: &str = "\
 Examples:
   tidegate listen :9001
   tidegate listen 127.0.0.1:0 --firehose --size 64K
+  tidegate listen :9001 --broadcast
   tidegate listen :9443 --tls-cert cert.pem --tls-key key.pem --protocol chat -v
   tidegate listen :0 > url.txt &           for a script: the file holds the URL";
 

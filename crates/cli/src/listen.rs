@@ -1,4 +1,6 @@
-//! `tidegate listen`: an echo, or a fire hose.
+//! `tidegate listen`: an echo, a fire hose, or a room in which all hear what one says.
+
+mod broadcast;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -8,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate::{
-    Acceptor, Config, DeflateConfig, Http2, Opened, OriginPolicy, ServerTls, WebSocketError, WebSocketStream,
+    Acceptor, Broadcast, Config, DeflateConfig, Http2, Opened, OriginPolicy, ServerTls, WebSocketError,
+    WebSocketStream,
 };
 use tokio::sync::oneshot;
 
@@ -42,7 +45,7 @@ async fn serve(args: &ListenArgs, acceptor: Acceptor, threads: NonZeroUsize) -> 
         .await
         .map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}")))?;
     announce(if args.tls_cert.is_some() { "wss" } else { "ws" }, listeners.local_addr())?;
-    let deed = if args.firehose { Deed::Firehose(noise(args.size)) } else { Deed::Echo };
+    let deed = Deed::asked_for(args);
     let service = Arc::new(Service { deed, log: Log::new(args.verbose), connections: AtomicU64::new(0) });
     let handler = move |socket| service.clone().attend(socket);
     let (wish, wished) = oneshot::channel();
@@ -107,6 +110,19 @@ struct Service {
 enum Deed {
     Echo,
     Firehose(Bytes),
+    Broadcast(Broadcast),
+}
+
+impl Deed {
+    fn asked_for(args: &ListenArgs) -> Self {
+        if args.firehose {
+            Self::Firehose(noise(args.size))
+        } else if args.broadcast {
+            Self::Broadcast(broadcast::room())
+        } else {
+            Self::Echo
+        }
+    }
 }
 
 impl Service {
@@ -117,6 +133,10 @@ impl Service {
         async move {
             if self.log.is_on() {
                 return Box::pin(self.attend_and_tell(&socket)).await;
+            }
+            if let Deed::Broadcast(room) = &self.deed {
+                // Apart, for its size.
+                return Box::pin(broadcast::visit(&socket, room)).await;
             }
             let Ok(Opened { mut readable, mut writable, .. }) = socket.opened().await else { return };
             // Nobody looks at the request any more.
@@ -134,6 +154,7 @@ impl Service {
                     drop(readable);
                     while writable.write(message.clone()).await.is_ok() {}
                 }
+                Deed::Broadcast(_) => {}
             }
         }
     }
@@ -146,6 +167,7 @@ impl Service {
         let _ = match &self.deed {
             Deed::Echo => echo(opened).await,
             Deed::Firehose(message) => firehose(opened, message).await,
+            Deed::Broadcast(room) => broadcast::take_part(socket, opened, room).await,
         };
         let end = match socket.closed().await {
             Ok(info) => describe(&info),

@@ -91,7 +91,7 @@ fn a_peer_that_never_reads_stops_the_input() {
 
 /// The most that may be between two programs: what the kernel lets both ends of a TCP connection hold, and 4 MiB for
 /// the pipe and the process.
-fn in_flight() -> u64 {
+pub(crate) fn in_flight() -> u64 {
     let largest = |name| {
         let sizes = std::fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).unwrap();
         sizes.split_whitespace().last().unwrap().parse::<u64>().unwrap()

@@ -6,6 +6,7 @@
 
 mod address;
 mod backpressure;
+mod broadcast;
 mod closing;
 mod connect;
 mod exit_codes;

@@ -159,7 +159,9 @@ impl Step {
             Self::Fmt => {
                 let workspace = session.run(&mut cargo(&["fmt", "--all", "--check"]))?;
                 let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"];
-                Ok(Found::Check(session.run(&mut cargo(&fuzz))? && workspace))
+                let fuzz = session.run(&mut cargo(&fuzz))?;
+                let bench = ["fmt", "--manifest-path", "bench/Cargo.toml", "--all", "--check"];
+                Ok(Found::Check(session.run(&mut cargo(&bench))? && fuzz && workspace))
             }
             Self::Clippy => {
                 let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];

@@ -1,13 +1,11 @@
 //! tidegate, with the plain loop that its users write.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use contenders::{FIREHOSE_BYTES, Setup, Task};
 use tidegate::{
-    Acceptor, Config, DeflateConfig, Message, Opened, ServerTls, WebSocketError, WebSocketStream,
+    Acceptor, Broadcast, Config, DeflateConfig, Message, Opened, ServerTls, WebSocketError, WebSocketStream,
 };
-use tokio::sync::broadcast::{self, Sender, error::RecvError};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
@@ -22,13 +20,8 @@ async fn main() -> io::Result<()> {
             acceptor.serve(listener, |socket| async move { drop(firehose(socket).await) }).await
         }
         Task::Broadcast => {
-            let room = broadcast::channel(256).0;
-            let guests = AtomicU64::new(0);
-            acceptor
-                .serve(listener, move |socket| {
-                    join(socket, guests.fetch_add(1, Ordering::Relaxed), room.clone())
-                })
-                .await
+            let room = Broadcast::new(4 << 20);
+            acceptor.serve(listener, move |socket| join(socket, room.clone())).await
         }
     }
 }
@@ -59,33 +52,21 @@ async fn firehose(socket: WebSocketStream) -> Result<(), WebSocketError> {
     }
 }
 
-/// What is said, and who said it.
-type Room = Sender<(u64, Message)>;
-
-async fn join(socket: WebSocketStream, me: u64, room: Room) {
-    let Ok(Opened { mut readable, mut writable, .. }) = socket.opened().await else { return };
-    let mut heard = room.subscribe();
-    let speak = async {
-        while let Ok(Some(message)) = readable.read().await {
-            // Fails when nobody listens, which is nobody's fault.
-            let _ = room.send((me, message));
-        }
-    };
-    let listen = async {
-        while writable.ready().await.is_ok() {
-            let message = match heard.recv().await {
-                Ok((from, _)) if from == me => continue,
-                Ok((_, message)) => message,
-                Err(RecvError::Lagged(count)) => format!("(you missed {count} messages)").into(),
-                Err(RecvError::Closed) => return,
-            };
-            if writable.write(message).await.is_err() {
+/// What one says, all the others hear.
+async fn join(socket: WebSocketStream, room: Broadcast) {
+    let Ok(Opened { mut readable, writable, .. }) = socket.opened().await else { return };
+    let mut subscription = room.subscribe(&writable);
+    loop {
+        tokio::select! {
+            message = readable.read() => {
+                let Ok(Some(message)) = message else { return };
+                room.send_to_others(message, &subscription).await;
+            }
+            missed = subscription.missed() => {
+                let reason = format!("you missed messages {} to {}", missed.start, missed.end - 1);
+                let _ = socket.close((1013, &*reason));
                 return;
             }
         }
-    };
-    tokio::select! {
-        () = speak => {}
-        () = listen => {}
     }
 }

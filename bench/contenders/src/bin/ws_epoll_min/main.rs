@@ -20,8 +20,9 @@ use handshake::Opening;
 /// What a socket is given to send.
 pub(crate) struct Output {
     stream: TcpStream,
-    /// What the socket would not take.
+    /// What the socket would not take, and how much of that has gone since.
     unsent: Vec<u8>,
+    gone: usize,
 }
 
 impl Output {
@@ -30,7 +31,7 @@ impl Output {
     }
 
     pub(crate) fn unsent(&self) -> usize {
-        self.unsent.len()
+        self.unsent.len() - self.gone
     }
 
     /// Sends, or keeps what does not go.
@@ -41,11 +42,13 @@ impl Output {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        while self.is_stalled() {
-            let Some(sent) = would_block(self.stream.write(&self.unsent))? else { return Ok(()) };
-            self.unsent.drain(..sent);
+        while self.gone < self.unsent.len() {
+            let Some(sent) = would_block(self.stream.write(&self.unsent[self.gone..]))? else {
+                return Ok(());
+            };
+            self.gone += sent;
         }
-        self.unsent = Vec::new();
+        (self.unsent, self.gone) = (Vec::new(), 0);
         Ok(())
     }
 }
@@ -70,6 +73,9 @@ impl Connection {
     }
 }
 
+/// As the raw echo's, for the same reason.
+const BUFFER: usize = 1 << 20;
+
 struct Server {
     task: Task,
     poll: Poll,
@@ -92,8 +98,8 @@ fn main() -> io::Result<()> {
         task: setup.task,
         poll: Poll::new(setup.listen()?)?,
         connections: Slab::default(),
-        input: vec![0; 128 * 1024],
-        scratch: Vec::with_capacity(128 * 1024),
+        input: vec![0; BUFFER],
+        scratch: Vec::with_capacity(BUFFER),
         firehose,
     };
     loop {
@@ -111,7 +117,7 @@ impl Server {
         while let Some(stream) = self.poll.accept()? {
             let token = self.connections.next();
             self.poll.add(&stream, token)?;
-            let output = Output { stream, unsent: Vec::new() };
+            let output = Output { stream, unsent: Vec::new(), gone: 0 };
             let state = State::Opening(Opening::default());
             self.connections.insert(token, Connection { output, state, waits_for_room: false });
         }

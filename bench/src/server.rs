@@ -35,11 +35,11 @@ impl Server {
         command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().map_err(Failure::because("starting setpriv and taskset"))?;
         let Some(output) = child.stdout.take() else { fail!("no pipe from the server") };
-        let (first, lines) = mpsc::channel();
+        let (first, lines) = mpsc::sync_channel(1);
         // The thread reads on, so that a server that says more never waits for us. It ends with the server.
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let _ = first.send(line);
+                let _ = first.try_send(line);
             }
         });
         let mut server = Self { child, address: ([127, 0, 0, 1], 0).into() };

@@ -57,6 +57,7 @@ async fn firehose(mut socket: WebSocketStream<impl Stream>) -> Result<(), Error>
 }
 
 impl Tungstenite {
+    #[expect(clippy::disallowed_methods, reason = "the chat example of the library has this queue")]
     async fn join(&self, socket: WebSocketStream<impl Stream>) -> Result<(), Error> {
         let (sender, mut queue) = unbounded_channel();
         let me = self.guests.fetch_add(1, Ordering::Relaxed);

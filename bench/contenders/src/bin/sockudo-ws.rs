@@ -71,6 +71,7 @@ impl Sockudo {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the library's PubSub takes no other queue")]
     async fn join(&self, socket: WebSocketStream<impl Stream>) -> Result<()> {
         let (mut reader, mut writer) = socket.split();
         let (sender, mut queue) = mpsc::unbounded_channel();

@@ -11,4 +11,5 @@
 //!
 //! [Tidegate]: https://docs.rs/tidegate
 
+pub mod credit;
 pub mod websocket;

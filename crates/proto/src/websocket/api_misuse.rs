@@ -25,6 +25,14 @@ pub enum ApiMisuse {
     /// More was written to a streamed message than its announced length.
     #[error("{0} bytes more than the announced length of the message")]
     LongMessage(u64),
+    /// A message longer than the peer said that it takes (`tidegate.v1`).
+    #[error("message of {len} bytes: the peer takes {limit} at most")]
+    OverPeerLimit {
+        /// The length of the message, as far as it is known.
+        len: u64,
+        /// What the peer takes.
+        limit: u64,
+    },
     /// A streamed message was finished before its announced length.
     #[error("{0} bytes short of the announced length of the message")]
     ShortMessage(u64),

@@ -24,6 +24,7 @@ mod transmit;
 mod utf8;
 
 pub use api_misuse::ApiMisuse;
+pub(crate) use close::close_payload;
 pub use close::{CloseInfo, MAX_REASON_BYTES};
 pub use close_code::CloseCode;
 pub use config::{Config, FRAGMENT_OVERHEAD, MESSAGE_OVERHEAD, READ_BUFFER_BYTES};
@@ -35,3 +36,4 @@ pub use message::{Chunk, Message, MessageKind};
 pub use peer_misbehaved::PeerMisbehaved;
 pub use prepared::Prepared;
 pub use transmit::Transmit;
+pub(crate) use utf8::TextBuilder;

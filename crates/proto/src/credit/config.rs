@@ -1,0 +1,71 @@
+//! The limits of one endpoint.
+
+use std::time::Duration;
+
+use super::frame::MAX_NUMBER;
+
+/// Windows, limits and timeouts of an [`Endpoint`](super::Endpoint), each finite by default.
+///
+/// The memory that a peer can make an endpoint hold is at most its window at the time, so at most
+/// [`max_window`](Self::max_window), and one message of [`max_message`](Self::max_message).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub(super) window: u64,
+    pub(super) max_window: u64,
+    pub(super) max_message: u64,
+    pub(super) greeting_timeout: Duration,
+    pub(super) close_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            window: 256 << 10,
+            max_window: 4 << 20,
+            max_message: 16 << 20,
+            greeting_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Config {
+    /// How much the peer may send ahead of the reader to begin with, in bytes of payload and 32 a message; 256 KiB by
+    /// default. At least 1.
+    #[must_use]
+    pub fn window(mut self, units: u64) -> Self {
+        self.window = units.clamp(1, MAX_NUMBER);
+        self
+    }
+
+    /// How far the window may grow where reading is fast and the round trip long; 4 MiB by default. A slow reader's
+    /// window never grows. A maximum below [`window`](Self::window) counts as that.
+    #[must_use]
+    pub fn max_window(mut self, units: u64) -> Self {
+        self.max_window = units.clamp(1, MAX_NUMBER);
+        self
+    }
+
+    /// The longest message to take, in bytes of payload; 16 MiB by default, and at least 1. The peer is told, and a
+    /// longer one is answered with 1009.
+    #[must_use]
+    pub fn max_message(mut self, bytes: u64) -> Self {
+        self.max_message = bytes.clamp(1, MAX_NUMBER);
+        self
+    }
+
+    /// How long the peer's greeting may take; 10 s by default.
+    #[must_use]
+    pub fn greeting_timeout(mut self, timeout: Duration) -> Self {
+        self.greeting_timeout = timeout;
+        self
+    }
+
+    /// How long the peer's END may take once ours was asked for; 10 s by default. While messages and grants come, the
+    /// time is counted anew, up to six times it in all.
+    #[must_use]
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+}

@@ -1,0 +1,265 @@
+//! How a conversation ends (docs/protocol.md, section 7).
+
+use std::time::{Duration, Instant};
+
+use super::{Endpoint, Event};
+use crate::credit::failure::Failure;
+use crate::credit::violation::Violation;
+use crate::websocket::{ApiMisuse, CloseCode, CloseInfo, Side, close_payload};
+
+/// How far the end has come.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub(super) own: OwnEnd,
+    /// The application was told the peer's END, or a failure.
+    is_told: bool,
+    failure: Option<Failure>,
+    /// What to close the WebSocket with, once what is to be sent before is sent.
+    close: Option<CloseInfo>,
+    /// The WebSocket is being closed, or has ended.
+    pub(super) is_over: bool,
+    started_at: Instant,
+    deadline: Option<Deadline>,
+    /// Counts what shows that the peer is at work.
+    pub(super) progress: u64,
+}
+
+/// Our own END.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum OwnEnd {
+    None,
+    /// It goes behind all that waits.
+    Queued(CloseInfo),
+    Sent(CloseInfo),
+}
+
+/// Until when the peer's END, or the end of the WebSocket, may take.
+#[derive(Clone, Copy, Debug)]
+struct Deadline {
+    at: Instant,
+    /// No later than this.
+    last: Instant,
+    progress: u64,
+    /// When to see whether anybody reads, and how much was read before.
+    look_at: Instant,
+    messages_read: u64,
+}
+
+/// How often the time for the peer's END may be counted anew.
+const MAX_POSTPONED: u32 = 6;
+
+/// How long a client leaves it to the server to close the WebSocket.
+const CLIENT_LINGER: Duration = Duration::from_secs(2);
+
+impl Ending {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            own: OwnEnd::None,
+            is_told: false,
+            failure: None,
+            close: None,
+            is_over: false,
+            started_at: now,
+            deadline: None,
+            progress: 0,
+        }
+    }
+
+    /// Whether nothing that comes matters any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over || self.failure.is_some()
+    }
+}
+
+impl Endpoint {
+    /// Ends the conversation: END goes behind all that is queued, with this code and reason. After another END, ours
+    /// or the peer's that was read, this does nothing.
+    ///
+    /// # Errors
+    ///
+    /// A code that may not be sent, or a reason over 123 bytes. They are told in every state; nothing is queued.
+    pub fn close(&mut self, close_code: Option<CloseCode>, reason: &str) -> Result<(), ApiMisuse> {
+        let payload = close_payload(close_code, reason)?;
+        if self.ending.own == OwnEnd::None && !self.ending.is_over() {
+            // It was just made, so it can be read.
+            let info = CloseInfo::parse(&payload).map_err(|_| ApiMisuse::InvalidUtf8)?;
+            self.ending.own = OwnEnd::Queued(info);
+        }
+        Ok(())
+    }
+
+    /// Takes note that the WebSocket has ended, by a Close with this code and reason, or by none.
+    pub fn handle_close(&mut self, info: Option<CloseInfo>) {
+        let is_complete = self.is_complete();
+        self.ending.is_over = true;
+        self.ending.close = None;
+        if is_complete || self.ending.failure.is_some() {
+            return;
+        }
+        let has_unsent = !self.outgoing.is_empty();
+        self.ending.failure = match self.incoming.end() {
+            // What we owed was only the answer.
+            Some(_) if !has_unsent => None,
+            Some(end) => Some(Failure::Unsent(end.clone())),
+            None => Some(Failure::Ended(info)),
+        };
+        self.outgoing.clear();
+    }
+
+    /// Takes note that the time is `now`, to be called when what `poll_timeout` told has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let greeting_deadline = self.ending.started_at + self.config.greeting_timeout;
+        if !self.is_greeted() && !self.ending.is_over() && now >= greeting_deadline {
+            return self.fail(Violation::GreetingTooLate);
+        }
+        let Some(deadline) = self.ending.deadline else { return };
+        if now >= deadline.look_at && self.incoming.messages_read() == deadline.messages_read {
+            // Nobody comes for what has come: it must not keep the peer from its END.
+            if self.incoming.has_message() {
+                self.discard(now);
+            }
+        }
+        if now >= deadline.look_at
+            && let Some(deadline) = &mut self.ending.deadline
+        {
+            deadline.look_at = now + self.config.close_timeout / 2;
+            deadline.messages_read = self.incoming.messages_read();
+        }
+        if now >= deadline.at {
+            self.end_by_deadline();
+        }
+    }
+
+    fn end_by_deadline(&mut self) {
+        let own = match &self.ending.own {
+            OwnEnd::Queued(info) | OwnEnd::Sent(info) => info.clone(),
+            OwnEnd::None => return,
+        };
+        if self.is_complete() {
+            self.ending.close = Some(own);
+            return;
+        }
+        let failure = match self.incoming.end() {
+            Some(end) => Failure::Unsent(end.clone()),
+            None => Failure::CloseTimedOut,
+        };
+        // No END in front of the Close: it would say that nothing is missing.
+        if !matches!(self.ending.own, OwnEnd::Sent(_)) {
+            self.ending.own = OwnEnd::Sent(own.clone());
+        }
+        self.give_up(failure, own);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due, if at all. Deadlines count from the first call that sees
+    /// their cause, so call it whenever something has changed.
+    pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
+        if self.ending.is_over() || self.ending.close.is_some() {
+            return None;
+        }
+        let greeting = (!self.is_greeted()).then(|| self.ending.started_at + self.config.greeting_timeout);
+        if self.ending.own != OwnEnd::None {
+            self.set_deadline(now);
+        }
+        let ending = self.ending.deadline.map(|deadline| deadline.at.min(deadline.look_at));
+        [greeting, ending].into_iter().flatten().min()
+    }
+
+    fn set_deadline(&mut self, now: Instant) {
+        let timeout = self.config.close_timeout;
+        let (progress, messages_read) = (self.ending.progress, self.incoming.messages_read());
+        let fresh = Deadline {
+            at: now + timeout,
+            last: now + timeout * MAX_POSTPONED,
+            progress,
+            look_at: now + timeout / 2,
+            messages_read,
+        };
+        let is_complete = self.is_complete();
+        let deadline = self.ending.deadline.get_or_insert(fresh);
+        if is_complete {
+            // Only the server's Close is missing; the first look fixes until when.
+            if deadline.last > now + CLIENT_LINGER {
+                deadline.last = now + CLIENT_LINGER;
+                deadline.at = deadline.last;
+            }
+        } else if deadline.progress < progress {
+            deadline.progress = progress;
+            deadline.at = (now + timeout).min(deadline.last);
+        }
+    }
+
+    /// What to close the WebSocket with now, told once; an empty Close for [`CloseCode::NO_STATUS`]. Ask behind
+    /// [`poll_transmit`](Self::poll_transmit).
+    pub fn poll_close(&mut self) -> Option<CloseInfo> {
+        if self.has_farewell() {
+            return None;
+        }
+        let info = self.ending.close.take()?;
+        self.ending.is_over = true;
+        Some(info)
+    }
+
+    /// Whether both ENDs were exchanged.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        matches!(self.ending.own, OwnEnd::Sent(_)) && self.incoming.end().is_some()
+    }
+
+    /// Whether the conversation is no longer open for sending: it is ending, or over.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.ending.own != OwnEnd::None || self.ending.is_over()
+    }
+
+    /// Our END has gone, or the peer's has come: a server closes the WebSocket when both have.
+    pub(super) fn look_at_end(&mut self) {
+        if let (Side::Server, OwnEnd::Sent(info), true) = (self.side, &self.ending.own, self.is_complete())
+            && !self.ending.is_over()
+        {
+            self.ending.close = Some(info.clone());
+        }
+    }
+
+    /// The end, behind the last message.
+    pub(super) fn poll_end(&mut self) -> Option<Result<Event, Failure>> {
+        if self.ending.is_told {
+            return None;
+        }
+        if let Some(failure) = &self.ending.failure {
+            self.ending.is_told = true;
+            return Some(Err(failure.clone()));
+        }
+        let info = self.incoming.end()?.clone();
+        self.ending.is_told = true;
+        if self.ending.own == OwnEnd::None && !self.ending.is_over {
+            // The code and the reason go back as they came.
+            self.ending.own = OwnEnd::Queued(info.clone());
+        }
+        Some(Ok(Event::End(info)))
+    }
+
+    /// Ends the conversation without the peer's END: by an END of ours, unless that has gone, and a Close.
+    pub(super) fn give_up(&mut self, failure: Failure, info: CloseInfo) {
+        if self.ending.is_over() {
+            return;
+        }
+        self.outgoing.clear();
+        self.ending.failure = Some(failure);
+        self.ending.close = Some(info.clone());
+        if !matches!(self.ending.own, OwnEnd::Sent(_)) {
+            self.ending.own = OwnEnd::Queued(info);
+        }
+    }
+
+    /// Gives the conversation up because a message of ours cannot be finished.
+    pub(super) fn abandon(&mut self) {
+        let info =
+            CloseInfo { close_code: CloseCode::INTERNAL_ERROR, reason: "message abandoned".to_owned() };
+        self.give_up(Failure::Abandoned, info);
+    }
+
+    /// Whether an END waits to go in front of a Close.
+    fn has_farewell(&self) -> bool {
+        !self.ending.is_over && matches!(self.ending.own, OwnEnd::Queued(_))
+    }
+}

@@ -1,0 +1,90 @@
+//! HELLO and WELCOME (docs/protocol.md, section 3).
+
+use super::varint;
+use super::violation::Violation;
+
+/// What an endpoint says first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Greeting {
+    /// The first limit.
+    pub(super) limit: u64,
+    /// The longest message that it takes.
+    pub(super) max_message: u64,
+    /// The application's protocol, which only WELCOME tells.
+    pub(super) protocol: Option<String>,
+}
+
+const VERSION: u64 = 1;
+
+const LIMIT: u64 = 0x01;
+const MAX_MESSAGE: u64 = 0x02;
+const PROTOCOL: u64 = 0x03;
+
+impl Greeting {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        varint::write(&mut out, VERSION);
+        for (id, number) in [(LIMIT, self.limit), (MAX_MESSAGE, self.max_message)] {
+            let mut value = Vec::with_capacity(8);
+            varint::write(&mut value, number);
+            write_parameter(&mut out, id, &value);
+        }
+        if let Some(protocol) = &self.protocol {
+            write_parameter(&mut out, PROTOCOL, protocol.as_bytes());
+        }
+        out
+    }
+
+    /// Reads a payload. Parameters that are not known are skipped.
+    pub(super) fn decode(mut payload: &[u8]) -> Result<Self, Violation> {
+        let version = number(&mut payload)?;
+        if version != VERSION {
+            return Err(Violation::UnknownVersion);
+        }
+        let (mut limit, mut max_message, mut protocol) = (None, None, None);
+        let mut seen = Vec::new();
+        while !payload.is_empty() {
+            let id = number(&mut payload)?;
+            let len = number(&mut payload)?;
+            let len = usize::try_from(len).map_err(|_| Violation::BadParameter)?;
+            let (value, rest) = payload.split_at_checked(len).ok_or(Violation::BadParameter)?;
+            payload = rest;
+            if seen.contains(&id) || seen.len() == MAX_PARAMETERS {
+                return Err(Violation::BadParameter);
+            }
+            seen.push(id);
+            match id {
+                LIMIT => limit = Some(positive(value)?),
+                MAX_MESSAGE => max_message = Some(positive(value)?),
+                PROTOCOL => {
+                    let name = std::str::from_utf8(value).map_err(|_| Violation::BadParameter)?;
+                    protocol = Some(name.to_owned());
+                }
+                _ => {}
+            }
+        }
+        Ok(Self {
+            limit: limit.ok_or(Violation::BadParameter)?,
+            max_message: max_message.ok_or(Violation::BadParameter)?,
+            protocol,
+        })
+    }
+}
+
+/// More parameters than any version will need: they are compared with each other.
+const MAX_PARAMETERS: usize = 64;
+
+fn write_parameter(out: &mut Vec<u8>, id: u64, value: &[u8]) {
+    varint::write(out, id);
+    varint::write(out, value.len() as u64);
+    out.extend_from_slice(value);
+}
+
+fn number(payload: &mut &[u8]) -> Result<u64, Violation> {
+    varint::read(payload)?.ok_or(Violation::BadParameter)
+}
+
+fn positive(mut value: &[u8]) -> Result<u64, Violation> {
+    let number = number(&mut value)?;
+    if number > 0 && value.is_empty() { Ok(number) } else { Err(Violation::BadParameter) }
+}

@@ -1,0 +1,12 @@
+//! The subprotocol `tidegate.v1`, section by section of docs/protocol.md.
+
+mod peer;
+mod s10_examples;
+mod s1_opening;
+mod s2_frames;
+mod s3_greeting;
+mod s4_credits;
+mod s5_ping;
+mod s7_ending;
+mod s8_violations;
+mod simulation;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::frame::MAX_NUMBER;
+use super::varint::MAX_NUMBER;
 
 /// Windows, limits and timeouts of an [`Endpoint`](super::Endpoint), each finite by default.
 ///

@@ -9,7 +9,7 @@
 //!    └── the WebSocket ends ──▶ Over
 //! ```
 
-mod ending;
+mod close;
 mod receive;
 mod transmit;
 
@@ -17,8 +17,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use self::ending::{Ending, OwnEnd};
 use super::config::Config;
+use super::ending::{Ending, OwnEnd};
 use super::failure::Failure;
 use super::frame::MAX_PING_BYTES;
 use super::greeting::Greeting;

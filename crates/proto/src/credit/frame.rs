@@ -14,9 +14,6 @@ pub const MAX_BATCH_BYTES: usize = 128 << 10;
 /// What a message costs beside its payload, in units of credit.
 pub const MESSAGE_COST: u64 = 32;
 
-/// The largest number on the wire.
-pub(super) const MAX_NUMBER: u64 = (1 << 53) - 1;
-
 /// The most bytes of a PING.
 pub(super) const MAX_PING_BYTES: usize = 8;
 

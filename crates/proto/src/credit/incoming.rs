@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::config::Config;
-use super::frame::{FrameType, MAX_NUMBER, MESSAGE_COST};
+use super::frame::{FrameType, MESSAGE_COST};
+use super::varint::MAX_NUMBER;
 use super::violation::Violation;
 use crate::websocket::{CloseInfo, Message, TextBuilder};
 

@@ -6,6 +6,7 @@
 //! ```
 
 mod config;
+mod ending;
 mod endpoint;
 mod failure;
 mod frame;

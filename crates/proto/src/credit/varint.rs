@@ -1,7 +1,9 @@
 //! Numbers on the wire: RFC 9000 §16, in their shortest form, up to 2^53 - 1.
 
-use super::frame::MAX_NUMBER;
 use super::violation::Violation;
+
+/// The largest number on the wire.
+pub(super) const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 /// Appends `number`, which is at most [`MAX_NUMBER`].
 pub(super) fn write(out: &mut Vec<u8>, number: u64) {

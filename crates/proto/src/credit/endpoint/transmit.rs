@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Endpoint, OwnEnd};
+use super::Endpoint;
+use crate::credit::ending::OwnEnd;
 use crate::credit::frame::{self, FrameType};
 use crate::credit::outgoing::{Batch, PART_BYTES};
 use crate::websocket::{CloseCode, CloseInfo, Side};

@@ -3,73 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::{Endpoint, Event};
+use crate::credit::ending::{Deadline, OwnEnd};
 use crate::credit::failure::Failure;
 use crate::credit::violation::Violation;
 use crate::websocket::{ApiMisuse, CloseCode, CloseInfo, Side, close_payload};
-
-/// How far the end has come.
-#[derive(Debug)]
-pub(super) struct Ending {
-    pub(super) own: OwnEnd,
-    /// The application was told the peer's END, or a failure.
-    is_told: bool,
-    failure: Option<Failure>,
-    /// What to close the WebSocket with, once what is to be sent before is sent.
-    close: Option<CloseInfo>,
-    /// The WebSocket is being closed, or has ended.
-    pub(super) is_over: bool,
-    started_at: Instant,
-    deadline: Option<Deadline>,
-    /// Counts what shows that the peer is at work.
-    pub(super) progress: u64,
-}
-
-/// Our own END.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum OwnEnd {
-    None,
-    /// It goes behind all that waits.
-    Queued(CloseInfo),
-    Sent(CloseInfo),
-}
-
-/// Until when the peer's END, or the end of the WebSocket, may take.
-#[derive(Clone, Copy, Debug)]
-struct Deadline {
-    at: Instant,
-    /// No later than this.
-    last: Instant,
-    progress: u64,
-    /// When to see whether anybody reads, and how much was read before.
-    look_at: Instant,
-    messages_read: u64,
-}
 
 /// How often the time for the peer's END may be counted anew.
 const MAX_POSTPONED: u32 = 6;
 
 /// How long a client leaves it to the server to close the WebSocket.
 const CLIENT_LINGER: Duration = Duration::from_secs(2);
-
-impl Ending {
-    pub(super) fn new(now: Instant) -> Self {
-        Self {
-            own: OwnEnd::None,
-            is_told: false,
-            failure: None,
-            close: None,
-            is_over: false,
-            started_at: now,
-            deadline: None,
-            progress: 0,
-        }
-    }
-
-    /// Whether nothing that comes matters any more.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_over || self.failure.is_some()
-    }
-}
 
 impl Endpoint {
     /// Ends the conversation: END goes behind all that is queued, with this code and reason. After another END, ours

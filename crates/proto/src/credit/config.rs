@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::frame::MAX_BATCH_BYTES;
 use super::varint::MAX_NUMBER;
+use crate::websocket;
 
 /// Windows, limits and timeouts of an [`Endpoint`](super::Endpoint), each finite by default.
 ///
@@ -30,6 +32,17 @@ impl Default for Config {
 }
 
 impl Config {
+    /// These limits and those of the connection beneath, fitted to each other: no message longer than both allow, and
+    /// no longer to close than the connection takes; the connection then carries batches, whose size is fixed.
+    #[must_use]
+    pub fn above(mut self, connection: websocket::Config) -> (Self, websocket::Config) {
+        self.max_message = self.max_message.min(connection.max_message_bytes).max(1);
+        self.close_timeout = self.close_timeout.min(connection.close_timeout);
+        // A margin, so that a batch that is too large is told by its name.
+        let batch = 2 * MAX_BATCH_BYTES as u64;
+        (self, connection.max_message_bytes(batch).max_frame_bytes(batch))
+    }
+
     /// How much the peer may send ahead of the reader to begin with, in bytes of payload and 32 a message; 256 KiB by
     /// default. At least 1.
     #[must_use]

@@ -202,6 +202,12 @@ impl Endpoint {
         self.outgoing.queued_bytes()
     }
 
+    /// What our messages have cost so far, as a total.
+    #[must_use]
+    pub fn sent_units(&self) -> u64 {
+        self.outgoing.sent()
+    }
+
     /// Bytes of messages that have come and were not read, and 32 for each.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {

@@ -5,9 +5,6 @@ use std::ops::Range;
 use super::varint;
 use super::violation::Violation;
 
-/// The token that a client offers in `Sec-WebSocket-Protocol`.
-pub const PROTOCOL: &str = "tidegate.v1";
-
 /// The most bytes of one batch, which is one WebSocket message.
 pub const MAX_BATCH_BYTES: usize = 128 << 10;
 

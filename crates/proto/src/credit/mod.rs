@@ -20,6 +20,6 @@ mod violation;
 pub use config::Config;
 pub use endpoint::{Endpoint, Event};
 pub use failure::Failure;
-pub use frame::{MAX_BATCH_BYTES, MESSAGE_COST, PROTOCOL};
+pub use frame::{MAX_BATCH_BYTES, MESSAGE_COST};
 pub use outgoing::Batch;
 pub use violation::Violation;

@@ -250,6 +250,10 @@ impl Outgoing {
         self.queued_bytes
     }
 
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Whether the peer has granted more than was sent.
     pub(super) fn has_credit(&self) -> bool {
         self.is_greeted() && self.sent < self.limit

@@ -1,6 +1,10 @@
 //! Section 1: who greets whom, and which protocol it is.
 
+use http::Request;
 use tidegate_proto::credit::{Config, Violation};
+use tidegate_proto::websocket::handshake::{
+    Agreed, Answer, ClientHandshake, ClientOptions, HandshakeError, receive,
+};
 
 use crate::peer::{End, SMALL_HELLO, SMALL_WELCOME, seconds, small, text};
 
@@ -57,4 +61,68 @@ fn an_open_connection_has_no_deadline() {
     let mut end = End::client();
     assert_eq!(end.endpoint.poll_timeout(end.now), None);
     end.waits(seconds(86_400)).reads_nothing();
+}
+
+fn client_handshake(options: ClientOptions) -> (ClientHandshake, Request<()>) {
+    let url = URL.parse().expect("the URL is fit");
+    ClientHandshake::new(&url, options, [7; 16]).expect("the options are fit")
+}
+
+const URL: &str = "ws://server.example/";
+
+/// What a client gets that offers these, from a server that speaks credits or not, and selects this protocol.
+fn opened(
+    offers: bool,
+    protocols: &[&str],
+    speaks: bool,
+    selected: Option<&str>,
+) -> Result<Agreed, HandshakeError> {
+    let options = ClientOptions {
+        protocols: protocols.iter().map(|protocol| (*protocol).to_owned()).collect(),
+        credits: offers,
+        ..ClientOptions::default()
+    };
+    let (client, request) = client_handshake(options);
+    let offer = receive(&request).expect("the request is fit");
+    assert_eq!((offer.offers_credits(), offer.protocols()), (offers, client.protocols()));
+    let answer = Answer { protocol: selected.map(str::to_owned), credits: speaks, ..Answer::default() };
+    let (response, server) = offer.accept(answer).expect("the answer is fit");
+    let agreed = client.finish(&response)?;
+    assert_eq!(agreed.credits, server.credits);
+    Ok(agreed)
+}
+
+#[test]
+fn the_token_goes_first_and_the_application_never_sees_it() {
+    let options = ClientOptions { protocols: vec!["chat".into()], credits: true, ..ClientOptions::default() };
+    let (_, request) = client_handshake(options);
+    assert_eq!(request.headers()["sec-websocket-protocol"], "tidegate.v1, chat");
+    let offer = receive(&request).unwrap();
+    assert_eq!(offer.select_protocol(&["tidegate.v1", "chat"]), Some("chat"));
+}
+
+#[test]
+fn each_row_of_the_table_of_the_opening() {
+    let with_credits = Ok(Agreed { credits: true, ..opened(true, &[], false, None).unwrap() });
+    assert_eq!(opened(true, &[], true, None), with_credits);
+    assert_eq!(opened(true, &["chat"], true, Some("chat")), with_credits);
+    assert_eq!(opened(true, &["chat"], true, None), Err(HandshakeError::SelectedNoProtocol));
+    let plain = opened(true, &["chat"], false, Some("chat")).unwrap();
+    assert_eq!((&plain.protocol[..], plain.credits), ("chat", false));
+    assert!(!opened(true, &[], false, None).unwrap().credits, "a plain WebSocket");
+    assert!(!opened(false, &[], true, None).unwrap().credits, "who does not offer does not get");
+}
+
+#[test]
+fn the_token_cannot_be_asked_for_twice() {
+    let options =
+        ClientOptions { protocols: vec!["tidegate.v1".into()], credits: true, ..ClientOptions::default() };
+    assert!(ClientHandshake::new(&URL.parse().unwrap(), options, [7; 16]).is_err());
+}
+
+#[test]
+fn limits_are_fitted_to_those_of_the_connection() {
+    let connection = tidegate_proto::websocket::Config::default().max_message_bytes(1000);
+    let (credits, _) = Config::default().above(connection);
+    assert_eq!(credits, Config::default().max_message(1000));
 }

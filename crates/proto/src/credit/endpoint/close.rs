@@ -142,6 +142,25 @@ impl Endpoint {
         Some(info)
     }
 
+    /// Answers the peer's END, if it has come, although messages before it wait to be read: nobody comes for them.
+    pub fn answer_end(&mut self) {
+        if let (OwnEnd::None, Some(info), false) =
+            (&self.ending.own, self.incoming.end(), self.ending.is_over())
+        {
+            self.ending.own = OwnEnd::Queued(info.clone());
+        }
+    }
+
+    /// How it ended, once it has: what [`poll_event`](Self::poll_event) will tell behind the messages that wait.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Result<CloseInfo, Failure>> {
+        match (&self.ending.failure, self.incoming.end()) {
+            (Some(failure), _) => Some(Err(failure.clone())),
+            (None, Some(info)) if self.ending.is_over || self.is_complete() => Some(Ok(info.clone())),
+            _ => None,
+        }
+    }
+
     /// Whether both ENDs were exchanged.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -174,10 +193,8 @@ impl Endpoint {
         }
         let info = self.incoming.end()?.clone();
         self.ending.is_told = true;
-        if self.ending.own == OwnEnd::None && !self.ending.is_over {
-            // The code and the reason go back as they came.
-            self.ending.own = OwnEnd::Queued(info.clone());
-        }
+        // The code and the reason go back as they came.
+        self.answer_end();
         Some(Ok(Event::End(info)))
     }
 

@@ -8,7 +8,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 
 use super::header::{self, Clash, Single, UPGRADE_TOKEN, VERSION, WEBSOCKET};
-use super::{Agreed, ConnectProtocol, key};
+use super::{Agreed, CREDIT_PROTOCOL, ConnectProtocol, key};
 use crate::websocket::deflate::{self, DeflateConfig, DeflateParams, UnacceptableExtensions};
 use crate::websocket::extension::{Extension, InvalidExtensions, is_token};
 
@@ -23,6 +23,8 @@ pub struct ClientOptions {
     pub origin: Option<HeaderValue>,
     /// What to offer of permessage-deflate; `None` to offer nothing. On by default.
     pub deflate: Option<DeflateConfig>,
+    /// Whether to offer credits, `tidegate.v1`; not by default. A server may go on without.
+    pub credits: bool,
 }
 
 impl Default for ClientOptions {
@@ -32,6 +34,7 @@ impl Default for ClientOptions {
             headers: HeaderMap::new(),
             origin: None,
             deflate: Some(DeflateConfig::default()),
+            credits: false,
         }
     }
 }
@@ -42,6 +45,7 @@ pub struct ClientHandshake {
     opening: Opening,
     protocols: Vec<String>,
     deflate: Option<DeflateConfig>,
+    credits: bool,
 }
 
 /// How the connection opens, and what must prove that the server understood.
@@ -127,9 +131,15 @@ impl ClientHandshake {
     ) -> Result<Self, InvalidRequest> {
         options.headers.remove(HOST);
         check_protocols(&options.protocols)?;
+        if options.credits && options.protocols.iter().any(|protocol| protocol == CREDIT_PROTOCOL) {
+            return Err(InvalidRequest::RepeatedProtocol(CREDIT_PROTOCOL.to_owned()));
+        }
         headers.insert(SEC_WEBSOCKET_VERSION, VERSION);
-        if !options.protocols.is_empty() {
-            headers.insert(SEC_WEBSOCKET_PROTOCOL, header::tokens(&options.protocols.join(", ")));
+        let credits = options.credits.then_some(CREDIT_PROTOCOL);
+        let offered: Vec<&str> =
+            credits.into_iter().chain(options.protocols.iter().map(String::as_str)).collect();
+        if !offered.is_empty() {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, header::tokens(&offered.join(", ")));
         }
         if let Some(config) = &options.deflate {
             headers.insert(SEC_WEBSOCKET_EXTENSIONS, header::tokens(&deflate::offer(config)));
@@ -141,7 +151,7 @@ impl ClientHandshake {
             headers.insert(ORIGIN, origin);
         }
         header::extend(headers, &options.headers)?;
-        Ok(Self { opening, protocols: options.protocols, deflate: options.deflate })
+        Ok(Self { opening, protocols: options.protocols, deflate: options.deflate, credits: options.credits })
     }
 
     /// Judges the server's response (RFC 6455 §4.1, RFC 8441 §5).
@@ -161,7 +171,16 @@ impl ClientHandshake {
         }
         let protocol = self.selected_protocol(headers)?;
         let (extensions, deflate) = self.agreed_extensions(headers)?;
-        Ok(Agreed { protocol, extensions, deflate })
+        let credits = self.credits && protocol == CREDIT_PROTOCOL;
+        // The application's own protocol comes with the WELCOME.
+        let protocol = if credits { String::new() } else { protocol };
+        Ok(Agreed { protocol, extensions, deflate, credits })
+    }
+
+    /// The protocols that were asked for, without the token of credits.
+    #[must_use]
+    pub fn protocols(&self) -> &[String] {
+        &self.protocols
     }
 
     fn selected_protocol(&self, headers: &HeaderMap) -> Result<String, HandshakeError> {
@@ -171,8 +190,9 @@ impl ClientHandshake {
             Single::Repeated => return Err(HandshakeError::RepeatedProtocol),
             Single::One(selected) => selected.as_bytes().trim_ascii(),
         };
-        let offered = self.protocols.iter().find(|offered| offered.as_bytes() == selected);
-        offered.cloned().ok_or_else(|| {
+        let credits = self.credits.then_some(CREDIT_PROTOCOL);
+        let mut offered = credits.into_iter().chain(self.protocols.iter().map(String::as_str));
+        offered.find(|offered| offered.as_bytes() == selected).map(str::to_owned).ok_or_else(|| {
             HandshakeError::SelectedUnofferedProtocol(String::from_utf8_lossy(selected).into_owned())
         })
     }

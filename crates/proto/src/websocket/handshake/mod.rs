@@ -30,7 +30,13 @@ pub struct Agreed {
     pub extensions: String,
     /// The parameters of permessage-deflate, where it is in use.
     pub deflate: Option<DeflateParams>,
+    /// Whether messages go by credit: then an [`Endpoint`](crate::credit::Endpoint) stands on top of the connection,
+    /// and a client learns the protocol from it.
+    pub credits: bool,
 }
+
+/// The token by which credits are offered and accepted in `Sec-WebSocket-Protocol` (docs/protocol.md, section 1).
+pub const CREDIT_PROTOCOL: &str = "tidegate.v1";
 
 /// The `:protocol` of an extended CONNECT (RFC 8441 §4), kept in the extensions of an `http::Request`.
 ///

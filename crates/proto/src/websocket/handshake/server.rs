@@ -8,7 +8,7 @@ use http::header::{
 use http::{Method, Request, Response, StatusCode, Version};
 
 use super::header::{self, Clash, Single, UPGRADE_TOKEN, VERSION, WEBSOCKET};
-use super::{Agreed, ConnectProtocol, Refusal, key};
+use super::{Agreed, CREDIT_PROTOCOL, ConnectProtocol, Refusal, key};
 use crate::websocket::deflate::{self, DeflateConfig};
 use crate::websocket::extension::{Extension, is_token};
 
@@ -30,9 +30,13 @@ pub fn receive<B>(request: &Request<B>) -> Result<Offer, Refusal> {
     } else {
         receive_upgrade(request)?
     };
+    let mut protocols = receive_protocols(headers)?;
+    let offered = protocols.len();
+    protocols.retain(|protocol| protocol != CREDIT_PROTOCOL);
     Ok(Offer {
         opening,
-        protocols: receive_protocols(headers)?,
+        offers_credits: protocols.len() < offered,
+        protocols,
         extensions: Extension::parse_all(headers.get_all(SEC_WEBSOCKET_EXTENSIONS))
             .map_err(Refusal::MalformedExtensions)?,
         origin: match header::single(headers, ORIGIN) {
@@ -48,6 +52,7 @@ pub fn receive<B>(request: &Request<B>) -> Result<Offer, Refusal> {
 pub struct Offer {
     opening: Opening,
     protocols: Vec<String>,
+    offers_credits: bool,
     extensions: Vec<Extension>,
     origin: Option<HeaderValue>,
 }
@@ -60,10 +65,17 @@ enum Opening {
 }
 
 impl Offer {
-    /// The protocols that the client offers, tokens in its order of preference, at most [`MAX_PROTOCOLS`].
+    /// The protocols that the client offers, tokens in its order of preference, at most [`MAX_PROTOCOLS`]. The token of
+    /// credits is not among them.
     #[must_use]
     pub fn protocols(&self) -> &[String] {
         &self.protocols
+    }
+
+    /// Whether the client offers credits, `tidegate.v1`.
+    #[must_use]
+    pub fn offers_credits(&self) -> bool {
+        self.offers_credits
     }
 
     /// The origin of the page that the client runs in; `None` outside browsers (RFC 6455 §10.2).
@@ -105,6 +117,12 @@ impl Offer {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, header::tokens(&protocol));
             agreed.protocol = protocol;
         }
+        // A client that asks for protocols and gets none must fail, with credits as without.
+        let has_protocol = self.protocols.is_empty() || !agreed.protocol.is_empty();
+        if answer.credits && self.offers_credits && has_protocol {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, header::tokens(CREDIT_PROTOCOL));
+            agreed.credits = true;
+        }
         let config = answer.deflate.as_ref();
         if let Some((params, extensions)) =
             config.and_then(|config| deflate::accept(&self.extensions, config))
@@ -127,11 +145,19 @@ pub struct Answer {
     pub deflate: Option<DeflateConfig>,
     /// Further headers of the response, as `Set-Cookie`.
     pub headers: HeaderMap,
+    /// Whether to accept credits where they are offered; not by default, since they need an
+    /// [`Endpoint`](crate::credit::Endpoint). The client then learns the protocol from that.
+    pub credits: bool,
 }
 
 impl Default for Answer {
     fn default() -> Self {
-        Self { protocol: None, deflate: Some(DeflateConfig::default()), headers: HeaderMap::new() }
+        Self {
+            protocol: None,
+            deflate: Some(DeflateConfig::default()),
+            headers: HeaderMap::new(),
+            credits: false,
+        }
     }
 }
 

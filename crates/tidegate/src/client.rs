@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tidegate_proto::credit;
 use tidegate_proto::websocket::handshake::ClientOptions;
-use tidegate_proto::websocket::{Config, Connection, Side};
+use tidegate_proto::websocket::{Config, Side};
 use tokio_util::sync::CancellationToken;
 
 use self::http2::Asked;
@@ -24,7 +25,8 @@ use crate::http::{
 };
 use crate::websocket::observe::{self, Peer};
 use crate::websocket::{
-    Budget, Cause, Deadlines, Opening, Shared, Tuning, WebSocketError, WebSocketStream, start, write_all,
+    Budget, Cause, Deadlines, Layers, Opening, Shared, Tuning, WebSocketError, WebSocketStream, greet, start,
+    write_all,
 };
 
 /// What a client asks for, on the way to a [`WebSocketStream`].
@@ -42,6 +44,7 @@ pub struct ClientBuilder {
     url: String,
     handshake: ClientOptions,
     config: Config,
+    credits: Option<credit::Config>,
     connect: ConnectOptions,
     max_redirects: u8,
     http2: Option<Http2Pool>,
@@ -69,6 +72,7 @@ impl WebSocketStream {
             url: url.into(),
             handshake: ClientOptions::default(),
             config: Config::default(),
+            credits: None,
             connect: ConnectOptions::default(),
             max_redirects: 0,
             http2: None,
@@ -108,6 +112,15 @@ impl ClientBuilder {
     pub fn config(mut self, config: Config) -> Self {
         self.handshake.deflate = config.deflate_config().copied();
         self.config = config;
+        self
+    }
+
+    /// Offers credits (`tidegate.v1`), by which a server that speaks them sends no more than this end reads, whatever
+    /// lies between, and loses nothing behind a Close; not by default. Towards another server the connection goes on
+    /// without, unless there are [`protocols`](Self::protocols) and it selects none of them.
+    pub fn credits(mut self, credits: credit::Config) -> Self {
+        self.handshake.credits = true;
+        self.credits = Some(credits);
         self
     }
 
@@ -231,7 +244,7 @@ impl Attempt {
     async fn open(self) -> Result<Arc<Shared>, Cause> {
         let Self { mut builder, mut request } = self;
         let answer = follow(&mut request, &mut builder).await?;
-        begin(answer, builder)
+        begin(answer, builder).await
     }
 }
 
@@ -261,14 +274,19 @@ async fn settle(
 }
 
 /// Starts the connection that a server has agreed to.
-fn begin(answer: Answer, builder: ClientBuilder) -> Result<Arc<Shared>, Cause> {
-    let Answer { io, response, rest, handshake } = answer;
-    let agreed = handshake.finish(&response)?;
+async fn begin(answer: Answer, builder: ClientBuilder) -> Result<Arc<Shared>, Cause> {
+    let Answer { mut io, response, rest, handshake } = answer;
+    let offered = handshake.protocols().to_vec();
+    let mut agreed = handshake.finish(&response)?;
     let mut seed = [0; 32];
     random(&mut seed)?;
-    let mut connection = Connection::new(Side::Client, builder.config, agreed.deflate, seed);
+    let (config, credits) = (builder.config, builder.credits);
+    let mut connection = Layers::new(Side::Client, config, credits, &agreed, &offered, seed);
     // A response is at most HeadLimits long, so what came with it fits the input buffer.
     connection.handle_input(&rest);
+    if agreed.credits {
+        agreed.protocol = greet(&mut io, &mut connection).await?;
+    }
     let peer = Peer::new(&builder.url, None);
     Ok(start(io, connection, agreed, &builder.tuning, &peer))
 }

@@ -43,6 +43,7 @@ mod http;
 mod server;
 mod websocket;
 
+pub use tidegate_proto::credit::{Config as Credits, Violation as CreditViolation};
 pub use tidegate_proto::websocket::deflate::DeflateConfig;
 pub use tidegate_proto::websocket::handshake::{HandshakeError, InvalidRequest, Offer, Refusal};
 pub use tidegate_proto::websocket::{

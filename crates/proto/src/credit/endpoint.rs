@@ -190,6 +190,12 @@ impl Endpoint {
         self.outgoing.is_greeted()
     }
 
+    /// Whether the peer takes a message of so many bytes, as far as it has told.
+    #[must_use]
+    pub fn takes(&self, len: usize) -> bool {
+        self.outgoing.takes(len as u64)
+    }
+
     /// Whether a message could be sent now.
     #[must_use]
     pub fn has_credit(&self) -> bool {

@@ -165,6 +165,10 @@ impl Outgoing {
         self.streaming.is_some()
     }
 
+    pub(super) fn takes(&self, len: u64) -> bool {
+        self.check_len(len).is_ok()
+    }
+
     fn check_len(&self, len: u64) -> Result<(), ApiMisuse> {
         match self.max_message {
             Some(limit) if len > limit => Err(ApiMisuse::OverPeerLimit { len, limit }),

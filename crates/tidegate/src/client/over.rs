@@ -34,5 +34,5 @@ impl ClientBuilder {
 
 async fn open(builder: ClientBuilder, request: ClientRequest, io: Box<dyn Io>) -> Result<Arc<Shared>, Cause> {
     let answer = upgrade(io, &request, &builder.connect.head_limits).await?;
-    begin(answer, builder)
+    begin(answer, builder).await
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use futures_core::future::BoxFuture;
 use http::{Request, Response, StatusCode};
+use tidegate_proto::credit;
 use tidegate_proto::websocket::handshake::{Agreed, Answer, Offer, Refusal, receive};
-use tidegate_proto::websocket::{Config, Connection, Side};
+use tidegate_proto::websocket::{Config, Side};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
@@ -21,7 +22,7 @@ use crate::http::h1::{self, ReadRequest};
 use crate::http::tls::{Alpn, ServerTls, TlsError, is_http2};
 use crate::http::{Asked, HeadError, HeadLimits, Http2, Http2Error, Io, PeerAddress};
 use crate::websocket::observe::{self, Peer};
-use crate::websocket::{Budget, Deadlines, Driver, Tuning, WebSocketStream, prepare, write_all};
+use crate::websocket::{Budget, Deadlines, Driver, Layers, Tuning, WebSocketStream, prepare, write_all};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +34,7 @@ pub struct Acceptor {
 pub(super) struct Settings {
     /// Shared by all connections.
     config: Arc<Config>,
+    credits: Option<credit::Config>,
     origins: OriginPolicy,
     pub(super) policy: Policy,
     pub(super) tls: Option<ServerTls>,
@@ -89,6 +91,7 @@ impl Default for Acceptor {
     fn default() -> Self {
         let settings = Settings {
             config: Arc::default(),
+            credits: Some(credit::Config::default()),
             origins: OriginPolicy::default(),
             policy: Policy::default(),
             tls: None,
@@ -121,6 +124,17 @@ impl Acceptor {
     #[must_use]
     pub fn config(self, config: Config) -> Self {
         self.with(|settings| settings.config = Arc::new(config))
+    }
+
+    /// How far a client may send ahead by credit (`tidegate.v1`), or `None` to refuse credits; on by default. A client
+    /// that does not offer them gets a plain WebSocket.
+    ///
+    /// With credits a reader that does not come holds at most the window of [`Credits`](credit::Config) and a message,
+    /// in place of 16 KiB and what the kernel holds. A message is at most as long as both configurations allow.
+    #[must_use]
+    pub fn credits(self, credits: impl Into<Option<credit::Config>>) -> Self {
+        let credits = credits.into();
+        self.with(|settings| settings.credits = credits)
     }
 
     /// The subprotocols that are spoken here. The first that the client offers of these is selected.
@@ -420,7 +434,8 @@ impl Acceptor {
         // Before the hooks, so that not more of them wait than there may be connections.
         let slot = settings.connections.enter(settings.limits, settings.policy.ip(request))?;
         let judgement = settings.policy.judge(request, &offer, settings.handshake_timeout).await?;
-        let answer = Answer { deflate: settings.config.deflate_config().copied(), ..judgement };
+        let (deflate, credits) = (settings.config.deflate_config().copied(), settings.credits.is_some());
+        let answer = Answer { deflate, credits, ..judgement };
         // An answer that cannot be given is a fault of the hooks.
         let (response, agreed) = offer
             .accept(answer)
@@ -462,7 +477,8 @@ impl Judged {
     fn start(self, io: impl Io, mut already_read: Bytes, asked: Asked) -> (WebSocketStream, Driver) {
         let Self { agreed, settings, slot } = self;
         // A server draws no masking keys, so it needs no seed.
-        let mut connection = Connection::new(Side::Server, settings.config.clone(), agreed.deflate, [0; 32]);
+        let (config, credits) = (settings.config.clone(), settings.credits.clone());
+        let mut connection = Layers::new(Side::Server, config, credits, &agreed, &[], [0; 32]);
         let taken = connection.handle_input(&already_read);
         already_read.advance(taken);
         let key = slot.key();

@@ -93,6 +93,7 @@ impl Driver {
             _ if !is_open || reader.is_parked => {}
             Reader { is_gone: true, .. } => state.link.poll_discard(cx),
             Reader { is_away: true, .. } => state.link.poll_ahead(cx),
+            _ if state.link.connection.has_credits() => state.link.poll_take_in(cx),
             _ => {}
         }
         if state.link.connection.phase() != Phase::Open {
@@ -105,12 +106,16 @@ impl Driver {
             }),
             _ => state.link.connection.poll_timeout(Instant::now().into_std()).map(Instant::from_std),
         };
+        let credits = state.link.connection.look_after_credits().map(Instant::from_std);
         // Looking ahead may have made a pong, and the watchdog a ping.
         let _ = state.link.poll_flush(cx);
+        if state.link.connection.take_news() {
+            shared.call_halves();
+        }
         if state.link.share.is_open() && self.watch_at.is_none() {
             self.watch_at = Some(Instant::now() + WATCH_INTERVAL);
         }
-        [self.watch_at, self.closing.look_at(), deadline].into_iter().flatten().min()
+        [self.watch_at, self.closing.look_at(), deadline, credits].into_iter().flatten().min()
     }
 
     /// Sees, once in an interval, whether the reader still comes. Nothing is watched while it waits undisturbed.

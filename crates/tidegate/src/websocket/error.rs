@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate_proto::credit::Violation;
 use tidegate_proto::websocket::handshake::{HandshakeError, InvalidRequest};
 use tidegate_proto::websocket::{ApiMisuse, CloseCode, CloseInfo, Failure, PeerMisbehaved};
 
@@ -58,6 +59,12 @@ pub enum Cause {
     /// The peer broke a rule of the protocol; it was told by a Close frame.
     #[error("the peer broke the protocol: {0}")]
     PeerMisbehaved(#[from] PeerMisbehaved),
+    /// The peer broke a rule of credits (`tidegate.v1`); it was told by END and Close.
+    #[error("the peer broke the protocol: {0}")]
+    BrokeCredits(Violation),
+    /// By credit, the peer sent a Close without an END before it, so messages may be missing.
+    #[error("the peer closed without an END: messages may be missing")]
+    NoEnd,
     /// The transport ended before the peer's Close came.
     #[error("connection lost without a Close frame{}", .0.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
     Lost(Option<io::Error>),
@@ -137,6 +144,11 @@ impl WebSocketError {
     #[must_use]
     pub fn cause(&self) -> &Cause {
         &self.cause
+    }
+
+    /// The cause of an error that nobody has a copy of.
+    pub(crate) fn into_cause(self) -> Cause {
+        Arc::into_inner(self.cause).unwrap_or(Cause::Lost(None))
     }
 }
 

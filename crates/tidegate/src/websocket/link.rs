@@ -2,6 +2,7 @@
 //! polled turns this wheel.
 
 mod budgeted;
+mod by_credit;
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut};
 use tidegate_proto::websocket::{
-    ApiMisuse, Chunk, CloseCode, CloseInfo, Connection, Event, Failure, MESSAGE_OVERHEAD, Message, Phase,
+    ApiMisuse, Chunk, CloseCode, CloseInfo, Event, Failure, MESSAGE_OVERHEAD, Message, Phase,
     READ_BUFFER_BYTES,
 };
 use tokio::io::AsyncWrite;
@@ -19,6 +20,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::budget::Share;
 use super::error::{Cause, WebSocketError};
+use super::layers::Layers;
 use super::stats::Stats;
 use super::{CloseOptions, read_buffers};
 use crate::http::Io;
@@ -28,7 +30,7 @@ pub(crate) type Ending = Result<CloseInfo, WebSocketError>;
 
 pub(crate) struct Link {
     io: Option<Box<dyn Io>>,
-    pub(crate) connection: Connection,
+    pub(crate) connection: Layers,
     pub(crate) share: Share,
     /// Messages decoded before anybody asked, so that a ping or a Close behind them is seen.
     /// Boxed, as all that most connections never have.
@@ -78,7 +80,7 @@ const STRIDE_BYTES: usize = 512 * 1024;
 const MAX_SLICES: usize = 32;
 
 impl Link {
-    pub(crate) fn new(io: Box<dyn Io>, connection: Connection, share: Share) -> Self {
+    pub(crate) fn new(io: Box<dyn Io>, connection: Layers, share: Share) -> Self {
         Self {
             io: Some(io),
             connection,
@@ -99,7 +101,7 @@ impl Link {
     /// Whether more messages are here already, decoded or not, so that a reader will be back before long.
     #[inline]
     pub(crate) fn has_backlog(&self) -> bool {
-        self.connection.undecoded_bytes() > 0 || self.ahead.is_some()
+        self.connection.undecoded_bytes() > 0 || self.ahead.is_some() || self.connection.has_message()
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -118,10 +120,9 @@ impl Link {
         if let Some(error) = self.write_error() {
             return Some(error);
         }
-        match self.incoming_end.as_deref() {
-            Some(Ok(info)) => {
-                Some(WebSocketError::after_close(info.clone(), Cause::PeerClosed(info.clone())))
-            }
+        match self.known_end() {
+            Some(Ok(info)) => Some(WebSocketError::after_close(info.clone(), Cause::PeerClosed(info))),
+            Some(Err(error)) => Some(error),
             _ if self.connection.phase() == Phase::Open => None,
             _ => Some(ApiMisuse::SendAfterClose.into()),
         }
@@ -254,6 +255,9 @@ impl Link {
 
     /// Decodes ahead of the reader, a bounded amount.
     pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) {
+        if self.connection.has_credits() {
+            return self.poll_ahead_by_credit(cx);
+        }
         while self.incoming_end.is_none()
             && self.connection.can_look_ahead(AHEAD_BYTES.saturating_sub(self.ahead_bytes()))
         {
@@ -270,6 +274,9 @@ impl Link {
     /// Drops what comes, since nobody will read it. Control frames are obeyed all the same.
     pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>) {
         self.ahead = None;
+        if self.connection.has_credits() {
+            return self.poll_discard_by_credit(cx);
+        }
         while self.incoming_end.is_none() {
             let is_dry = self.next_chunk().is_none() && self.incoming_end.is_none();
             if is_dry && self.poll_fill(cx).is_pending() {
@@ -311,7 +318,7 @@ impl Link {
             Failure::Lost => Cause::Lost(self.read_error.take()),
             failure => failure.into(),
         };
-        let failed = self.write_error.as_deref().cloned();
+        let failed = self.write_error.as_deref().cloned().or_else(|| self.connection.outcome()?.err());
         let error = failed.unwrap_or_else(|| WebSocketError::abnormal(cause));
         self.end(&error);
     }
@@ -404,14 +411,14 @@ impl Link {
         let (write_waits, write_waited) = write_waits.as_deref().copied().unwrap_or_default();
         Stats {
             bytes_read,
-            bytes_written: self.connection.sent_bytes(),
+            bytes_written: self.connection.wire_bytes(),
             messages_read,
             messages_written,
             write_waits,
             write_waited,
             undecoded_bytes: self.connection.undecoded_bytes(),
             assembling_bytes: self.connection.assembling_bytes(),
-            ahead_bytes: self.ahead_bytes(),
+            ahead_bytes: self.ahead_bytes() + self.connection.ahead_bytes(),
             queued_bytes: self.connection.queued_bytes(),
             compression_bytes: self.connection.compression_bytes(),
         }
@@ -462,9 +469,9 @@ impl Link {
         if self.ending.is_some() {
             return;
         }
-        let ending = match (self.incoming_end.as_deref(), &self.write_error) {
-            (Some(Ok(info)), Some(_)) => Err(WebSocketError::after_close(info.clone(), Cause::Unsent)),
-            (Some(end), _) => end.clone(),
+        let ending = match (self.known_end(), &self.write_error) {
+            (Some(Ok(info)), Some(_)) => Err(WebSocketError::after_close(info, Cause::Unsent)),
+            (Some(end), _) => end,
             (None, _) => return,
         };
         self.ending = Some(Box::new(ending));
@@ -476,7 +483,8 @@ impl Link {
             let error = WebSocketError::abnormal(Cause::Unsent);
             self.write_error.get_or_insert_with(|| Box::new(error));
         }
-        if self.incoming_end.is_none() {
+        self.connection.handle_lost();
+        if self.known_end().is_none() {
             self.fail(Failure::Lost);
         }
         self.settle();

@@ -72,6 +72,8 @@ pub(crate) fn kind(cause: &Cause) -> &'static str {
         Cause::Redirect(_) => "redirect",
         Cause::HandshakeTimedOut(_) => "handshake_timed_out",
         Cause::PeerMisbehaved(_) => "peer_misbehaved",
+        Cause::BrokeCredits(_) => "broke_credits",
+        Cause::NoEnd => "no_end",
         Cause::Lost(_) => "lost",
         Cause::CloseTimedOut => "close_timed_out",
         Cause::PongTimedOut(_) => "pong_timed_out",

@@ -1,5 +1,6 @@
 //! What the halves of one WebSocketStream and its driver share.
 
+mod credit;
 mod reading;
 mod writing;
 
@@ -7,11 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use tidegate_proto::websocket::{ApiMisuse, Connection};
+use tidegate_proto::websocket::ApiMisuse;
 use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
 use super::CloseOptions;
+use super::layers::Layers;
 use super::link::{Ending, Link};
 use super::stats::Stats;
 use super::tuning::Tuning;
@@ -69,12 +71,7 @@ pub(crate) enum Handle {
 
 impl Shared {
     /// A connection whose opening handshake is done. It needs a [driver](super::driver::Driver).
-    pub(crate) fn new(
-        io: Box<dyn Io>,
-        connection: Connection,
-        names: (String, String),
-        tuning: &Tuning,
-    ) -> Self {
+    pub(crate) fn new(io: Box<dyn Io>, connection: Layers, names: (String, String), tuning: &Tuning) -> Self {
         let waiting = Arc::new(Waiting { is_watched: true.into(), ..Waiting::default() });
         let reader = Reader { was_active: true, ..Reader::default() };
         let state = State {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tidegate_proto::websocket::Connection;
 use tidegate_proto::websocket::handshake::Agreed;
 
 use super::driver::Driver;
+use super::layers::Layers;
 use super::observe::{Observer, Peer};
 use super::shared::Shared;
 use super::tuning::Tuning;
@@ -14,7 +14,7 @@ use crate::http::Io;
 /// Starts a connection, with its driver on the current tokio runtime.
 pub(crate) fn start(
     io: Box<dyn Io>,
-    connection: Connection,
+    connection: Layers,
     agreed: Agreed,
     tuning: &Tuning,
     peer: &Peer,
@@ -27,7 +27,7 @@ pub(crate) fn start(
 /// A connection, and its driver, which has to run.
 pub(crate) fn prepare(
     io: Box<dyn Io>,
-    connection: Connection,
+    connection: Layers,
     agreed: Agreed,
     tuning: &Tuning,
     peer: &Peer,

@@ -19,7 +19,8 @@ impl Link {
             few @ 0..=PINNING_BYTES => few,
             _ => READ_BUFFER_BYTES,
         };
-        input + self.connection.assembling_bytes() + self.ahead_bytes() + self.connection.queued_bytes()
+        let ahead = self.ahead_bytes() + self.connection.ahead_bytes();
+        input + self.connection.assembling_bytes() + ahead + self.connection.queued_bytes()
     }
 
     /// Counts what is left after a message was taken; mostly nothing.

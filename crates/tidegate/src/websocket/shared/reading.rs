@@ -51,7 +51,7 @@ impl Shared {
         state.reader.was_active = true;
         self.watch();
         // A pong may have been made on the way.
-        if state.link.connection.queued_bytes() > 0 {
+        if state.link.connection.queued_bytes() > 0 || state.link.connection.has_credits() {
             self.flush_soon(state);
         }
     }

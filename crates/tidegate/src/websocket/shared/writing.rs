@@ -51,6 +51,7 @@ impl Shared {
             Some(_) => {}
             None => {
                 self.waiting.writer.register(cx.waker());
+                self.seek_credit(&mut state, cx.waker());
                 let _ = state.link.poll_flush(&mut self.io_context());
                 result = self.has_room(&mut state.link);
             }
@@ -92,6 +93,7 @@ impl Shared {
     pub(crate) fn send_at_once(&self, message: Message) -> Result<(), Message> {
         let mut state = self.lock();
         let is_free = state.waiting_since.is_none()
+            && state.link.connection.takes(message.len())
             && state.link.has_room(self.high_water_mark, &mut self.io_context());
         if !is_free || !state.link.is_writable() || state.link.connection.is_streaming() {
             return Err(message);
@@ -204,7 +206,8 @@ impl Shared {
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
         let mut state = self.lock();
         self.waiting.writer.register(cx.waker());
-        if state.link.poll_flush(&mut self.io_context()).is_pending() {
+        self.seek_credit(&mut state, cx.waker());
+        if state.link.poll_flush(&mut self.io_context()).is_pending() || state.link.awaits_credit() {
             return Poll::Pending;
         }
         self.waiting.writer.take();

@@ -1,0 +1,39 @@
+//! A link by credit: the peer sends no more than the reader has granted, so all that comes is taken in at once.
+
+use std::task::Context;
+
+use tidegate_proto::websocket::Phase;
+
+use super::{AHEAD_BYTES, Ending, Link};
+
+impl Link {
+    /// Takes in all that comes, messages, grants and the end, whether anybody reads or not.
+    pub(crate) fn poll_take_in(&mut self, cx: &mut Context<'_>) {
+        while self.connection.take_in() && self.poll_fill(cx).is_ready() {}
+        let end = self.connection.poll_end();
+        self.take_event(end);
+    }
+
+    /// For a reader that stays away.
+    pub(super) fn poll_ahead_by_credit(&mut self, cx: &mut Context<'_>) {
+        self.poll_take_in(cx);
+        self.connection.answer_end(AHEAD_BYTES);
+    }
+
+    /// For a reader that never comes again. What came before the end of the transport can still be read.
+    pub(super) fn poll_discard_by_credit(&mut self, cx: &mut Context<'_>) {
+        self.poll_take_in(cx);
+        while self.connection.outcome().is_none() && self.next_message().is_some() {}
+    }
+
+    /// How the incoming half ended, whether the reader was told or not.
+    pub(super) fn known_end(&self) -> Option<Ending> {
+        self.incoming_end.as_deref().cloned().or_else(|| self.connection.outcome())
+    }
+
+    /// Whether something waits to be sent for which there is no credit.
+    pub(crate) fn awaits_credit(&self) -> bool {
+        let is_alive = matches!(self.connection.phase(), Phase::Open | Phase::Closing);
+        is_alive && self.write_error.is_none() && self.connection.queued_bytes() > 0
+    }
+}

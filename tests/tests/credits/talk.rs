@@ -131,7 +131,7 @@ async fn the_halves_are_a_sink_and_a_stream() {
     for number in 0..100u32 {
         near.writable.feed(number.to_string().into()).await.expect("it is open");
     }
-    near.writable.close().await.expect("it leaves");
+    SinkExt::close(&mut near.writable).await.expect("it leaves");
     let mut read = Vec::new();
     while let Some(message) = soon(far.readable.next()).await {
         read.push(message.expect("it ends cleanly"));

@@ -79,6 +79,9 @@ pub(crate) struct ConnectArgs {
     /// The private key of the client certificate, a PEM file
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+    /// Offer credits (tidegate.v1): a server that speaks them never sends more than a window ahead of the output
+    #[arg(long)]
+    pub(crate) credits: bool,
     /// Do not offer compression
     #[arg(long)]
     pub(crate) no_compress: bool,

@@ -37,6 +37,23 @@ fn a_fire_hose_into_a_stopped_pipe_costs_nothing() {
 }
 
 #[test]
+fn a_fire_hose_by_credit_stops_at_the_window() {
+    let (_server, url) = Tidegate::listen(["--firehose"]);
+    let mut client = Tidegate::connected(&url, ["-k", "--credits"]);
+    let before = client.resident_bytes();
+    thread::sleep(Duration::from_secs(1));
+    let grown = client.resident_bytes().saturating_sub(before);
+    assert!(grown < GROWTH, "grown by {grown} bytes");
+    let mut stdout = client.stdout.take().unwrap();
+    let (mut first, mut next) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
+    stdout.read_exact(&mut first).unwrap();
+    for _ in 0..1000 {
+        stdout.read_exact(&mut next).unwrap();
+        assert!(next == first, "the bytes differ");
+    }
+}
+
+#[test]
 fn a_stopped_pipe_stops_the_sender() {
     let peer = Peer::new();
     let client = Tidegate::start(["connect", &peer.url(), "-k"]);

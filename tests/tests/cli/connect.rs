@@ -70,6 +70,16 @@ fn a_protocol_is_agreed_on_or_the_connection_fails() {
 }
 
 #[test]
+fn by_credit_bytes_come_back_exactly_and_the_protocol_is_the_application_s() {
+    let (_server, url) = Tidegate::listen(["--protocol", "v1"]);
+    let input = noise(5 << 20);
+    let left = Tidegate::run(["connect", "--credits", "--binary", "-v", "-p", "v1", &url], &input);
+    assert_eq!(left.code, Some(0), "{}", left.stderr);
+    assert!(left.stderr.contains(", protocol v1"), "{}", left.stderr);
+    assert!(left.stdout == input, "the bytes differ");
+}
+
+#[test]
 fn compression_is_agreed_on_unless_refused() {
     for (server, client, is_compressed) in
         [(None, None, true), (Some("--no-compress"), None, false), (None, Some("--no-compress"), false)]

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use tidegate::{Cause, ClientBuilder, ClientTls, Config, DeflateConfig, WebSocketError, WebSocketStream};
+use tidegate::{
+    Cause, ClientBuilder, ClientTls, Config, Credits, DeflateConfig, WebSocketError, WebSocketStream,
+};
 
 use crate::args::{ConnectArgs, on_the_wire};
 use crate::exit::{Failure, explain};
@@ -25,6 +27,9 @@ pub(super) fn builder(args: &ConnectArgs) -> Result<ClientBuilder, Failure> {
         .tls(tls(args)?)
         .connect_timeout(args.timeout)
         .handshake_timeout(args.timeout);
+    if args.credits {
+        builder = builder.credits(Credits::default().max_message(args.max_message));
+    }
     for (name, value) in &args.headers {
         builder = builder.header(name.clone(), value.clone());
     }

@@ -127,14 +127,10 @@ impl Acceptor {
     }
 
     /// How far a client may send ahead by credit (`tidegate.v1`), or `None` to refuse credits; on by default. A client
-    /// that does not offer them gets a plain WebSocket.
-    ///
-    /// With credits a reader that does not come holds at most the window of [`Credits`](credit::Config) and a message,
-    /// in place of 16 KiB and what the kernel holds. A message is at most as long as both configurations allow.
+    /// that does not offer them gets a plain WebSocket. A message is at most as long as this and `config` allow.
     #[must_use]
     pub fn credits(self, credits: impl Into<Option<credit::Config>>) -> Self {
-        let credits = credits.into();
-        self.with(|settings| settings.credits = credits)
+        self.with(|settings| settings.credits = credits.into())
     }
 
     /// The subprotocols that are spoken here. The first that the client offers of these is selected.

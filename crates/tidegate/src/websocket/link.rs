@@ -3,6 +3,7 @@
 
 mod budgeted;
 mod by_credit;
+mod ends;
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -112,20 +113,6 @@ impl Link {
     #[inline]
     pub(crate) fn is_writable(&self) -> bool {
         self.write_error.is_none() && self.incoming_end.is_none() && self.connection.phase() == Phase::Open
-    }
-
-    /// Why nothing can be written any more, if so.
-    #[cold]
-    pub(crate) fn write_refusal(&self) -> Option<WebSocketError> {
-        if let Some(error) = self.write_error() {
-            return Some(error);
-        }
-        match self.known_end() {
-            Some(Ok(info)) => Some(WebSocketError::after_close(info.clone(), Cause::PeerClosed(info))),
-            Some(Err(error)) => Some(error),
-            _ if self.connection.phase() == Phase::Open => None,
-            _ => Some(ApiMisuse::SendAfterClose.into()),
-        }
     }
 
     /// Why what was accepted could not all be sent, if so.
@@ -462,19 +449,6 @@ impl Link {
                 }
             }
         }
-    }
-
-    /// Fixes how the connection ended, if that is not fixed yet.
-    fn settle(&mut self) {
-        if self.ending.is_some() {
-            return;
-        }
-        let ending = match (self.known_end(), &self.write_error) {
-            (Some(Ok(info)), Some(_)) => Err(WebSocketError::after_close(info, Cause::Unsent)),
-            (Some(end), _) => end,
-            (None, _) => return,
-        };
-        self.ending = Some(Box::new(ending));
     }
 
     /// Drops the transport: the connection has ended.

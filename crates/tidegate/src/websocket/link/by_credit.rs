@@ -4,7 +4,7 @@ use std::task::Context;
 
 use tidegate_proto::websocket::Phase;
 
-use super::{AHEAD_BYTES, Ending, Link};
+use super::{AHEAD_BYTES, Link};
 
 impl Link {
     /// Takes in all that comes, messages, grants and the end, whether anybody reads or not.
@@ -24,11 +24,6 @@ impl Link {
     pub(super) fn poll_discard_by_credit(&mut self, cx: &mut Context<'_>) {
         self.poll_take_in(cx);
         while self.connection.outcome().is_none() && self.next_message().is_some() {}
-    }
-
-    /// How the incoming half ended, whether the reader was told or not.
-    pub(super) fn known_end(&self) -> Option<Ending> {
-        self.incoming_end.as_deref().cloned().or_else(|| self.connection.outcome())
     }
 
     /// Whether something waits to be sent for which there is no credit.

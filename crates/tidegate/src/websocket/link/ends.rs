@@ -1,0 +1,40 @@
+//! How a link ended, as far as it is known.
+
+use tidegate_proto::websocket::{ApiMisuse, Phase};
+
+use super::super::error::{Cause, WebSocketError};
+use super::{Ending, Link};
+
+impl Link {
+    /// How the incoming half ended, whether the reader was told or not.
+    pub(super) fn known_end(&self) -> Option<Ending> {
+        self.incoming_end.as_deref().cloned().or_else(|| self.connection.outcome())
+    }
+
+    /// Why nothing can be written any more, if so.
+    #[cold]
+    pub(crate) fn write_refusal(&self) -> Option<WebSocketError> {
+        if let Some(error) = self.write_error() {
+            return Some(error);
+        }
+        match self.known_end() {
+            Some(Ok(info)) => Some(WebSocketError::after_close(info.clone(), Cause::PeerClosed(info))),
+            Some(Err(error)) => Some(error),
+            _ if self.connection.phase() == Phase::Open => None,
+            _ => Some(ApiMisuse::SendAfterClose.into()),
+        }
+    }
+
+    /// Fixes how the connection ended, if that is not fixed yet.
+    pub(super) fn settle(&mut self) {
+        if self.ending.is_some() {
+            return;
+        }
+        let ending = match (self.known_end(), &self.write_error) {
+            (Some(Ok(info)), Some(_)) => Err(WebSocketError::after_close(info, Cause::Unsent)),
+            (Some(end), _) => end,
+            (None, _) => return,
+        };
+        self.ending = Some(Box::new(ending));
+    }
+}

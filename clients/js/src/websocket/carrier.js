@@ -1,0 +1,37 @@
+/**
+ * What carries a connection. There are three, behind this one interface: the classic WebSocket with credits, the
+ * runtime's own WebSocketStream, the classic WebSocket alone.
+ *
+ * @typedef {object} Carrier
+ * @property {(data: string | Uint8Array) => void | Promise<void>} send copies the data; settles when there is room
+ *   for more, and not at all once the peer has begun to close. Called again only after that.
+ * @property {(chunk: import("./chunk.js").Chunk) => void} taken the application has read this message
+ * @property {(info: import("./close_info.js").CloseInfo) => void} close closes behind what was sent; then comes
+ *   `onEnd`. Called once, and only when open.
+ * @property {() => void} fail gives up at once, in any state; `onEnd` need not come
+ *
+ * What a carrier tells. `onOpen` comes first and once, `onMessage` while open, `onEnd` last and once.
+ * @typedef {object} CarrierEvents
+ * @property {(opened: { protocol: string, extensions: string }) => void} onOpen
+ * @property {(chunk: import("./chunk.js").Chunk) => void} onMessage
+ * @property {(end: End) => void} onEnd
+ *
+ * @typedef {object} End
+ * @property {boolean} isClean both Closes were exchanged, and everything sent has left
+ * @property {number} closeCode the peer's; 1005 if its Close had none, 1006 if no Close came
+ * @property {string} reason
+ *
+ * @typedef {object} CarrierRequest
+ * @property {string} url
+ * @property {string[]} protocols
+ * @property {import("../platform.js").Platform} platform
+ */
+
+/** How much may wait to be sent before a write waits. */
+export const HIGH_WATER_MARK = 64 * 1024;
+
+/** How long the closing handshake may take. */
+export const CLOSE_TIMEOUT_MS = 10_000;
+
+/** No Close came. @type {Readonly<End>} */
+export const LOST = Object.freeze({ isClean: false, closeCode: 1006, reason: "" });

@@ -1,0 +1,146 @@
+import { carry } from "./choice.js";
+import { deferred } from "../deferred.js";
+import { EMPTY, maySend } from "./close_info.js";
+import { WebSocketError, webSocketError } from "./error.js";
+import { LOST } from "./carrier.js";
+import { Readable } from "./readable.js";
+import { Writable } from "./writable.js";
+
+/**
+ * One connection, from the first try to its end: what carries it, and the two streams.
+ *
+ * @typedef {import("./carrier.js").End} End
+ * @typedef {import("./close_info.js").CloseInfo} CloseInfo
+ */
+export class Link {
+  /** @type {import("../deferred.js").Deferred<import("./stream.js").WebSocketOpenInfo>} */
+  opened = deferred();
+  /** @type {import("../deferred.js").Deferred<import("./close_info.js").WebSocketCloseInfo>} */
+  closed = deferred();
+  /** @type {"connecting" | "open" | "closing" | "closed"} */
+  #state = "connecting";
+  /** @type {import("./carrier.js").Carrier | undefined} */
+  #carrier;
+  /** @type {import("../deferred.js").Deferred<void>} */
+  #ended = deferred();
+  #readable;
+  #writable;
+  #signal;
+  #onAbort = () => this.#giveUp(this.#signal?.reason, this.#signal?.reason);
+
+  /**
+   * @param {import("./choice.js").Request} request
+   * @param {AbortSignal | undefined} signal
+   */
+  constructor(request, signal) {
+    this.#signal = signal;
+    this.#readable = new Readable({
+      platform: request.platform,
+      onTaken: (chunk) => this.#carrier?.taken(chunk),
+      onCancel: (reason) => this.close(infoOf(reason)),
+    });
+    this.#writable = new Writable({
+      // The streams are given out when there is a carrier.
+      send: (data) => this.#carrier?.send(data),
+      onClose: () => {
+        this.close(EMPTY);
+        return this.#ended.promise;
+      },
+      onAbort: (reason) => this.close(infoOf(reason)),
+    });
+    if (signal?.aborted) {
+      this.#onAbort();
+    } else {
+      signal?.addEventListener("abort", this.#onAbort);
+      this.#connect(request);
+    }
+  }
+
+  /** @param {CloseInfo} info */
+  close(info) {
+    if (this.#state === "connecting") {
+      const why = "closed before it was open";
+      this.#giveUp(webSocketError(why), webSocketError(why, LOST.closeCode));
+    } else if (this.#state === "open") {
+      this.#state = "closing";
+      const late = new DOMException("the connection is closing", "InvalidStateError");
+      this.#writable.finish(() => this.#carrier?.close(info), late);
+    }
+  }
+
+  /** @param {import("./choice.js").Request} request */
+  #connect(request) {
+    try {
+      this.#carrier = carry(request, {
+        onOpen: (opened) => this.#open(opened),
+        onMessage: (chunk) => this.#readable.push(chunk),
+        onEnd: (end) => this.#end(end),
+      });
+    } catch (error) {
+      // The runtime refuses to try, say a `ws:` on a page of `https:`: one more way not to get through.
+      this.#failToOpen(error instanceof Error ? error.message : `${error}`);
+    }
+  }
+
+  /** @param {{ protocol: string, extensions: string }} opened */
+  #open({ protocol, extensions }) {
+    if (this.#state !== "connecting") return;
+    this.#state = "open";
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.opened.resolve({ readable: this.#readable.stream, writable: this.#writable.stream, protocol, extensions });
+  }
+
+  /** Ends what is not open yet. @param {unknown} opened @param {unknown} closed */
+  #giveUp(opened, closed) {
+    if (this.#state !== "connecting") return;
+    this.#state = "closed";
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.opened.reject(opened);
+    this.closed.reject(closed);
+    this.#carrier?.fail();
+  }
+
+  /** @param {string} why */
+  #failToOpen(why) {
+    this.#giveUp(webSocketError(why), webSocketError(why, LOST.closeCode));
+  }
+
+  /** @param {End} end */
+  #end({ isClean, closeCode, reason }) {
+    // Pages are not told why, lest they probe what they may not see.
+    if (this.#state === "connecting") return this.#failToOpen("the connection could not be opened");
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    const error = isClean && !this.#writable.isBusy ? undefined : uncleanError(closeCode, reason);
+    const isLost = closeCode === LOST.closeCode;
+    this.#writable.fail(isLost ? error : new DOMException("the connection is closed", "InvalidStateError"));
+    if (error) this.#ended.reject(error);
+    else this.#ended.resolve();
+    this.#readable.end(error).then(() => {
+      if (error) this.closed.reject(error);
+      else this.closed.resolve({ closeCode, code: closeCode, reason });
+    });
+  }
+}
+
+/** @param {number} closeCode @param {string} reason */
+function uncleanError(closeCode, reason) {
+  const message =
+    closeCode === LOST.closeCode ? "the connection was lost" : `closed with ${closeCode} before everything was sent`;
+  return webSocketError(message, closeCode, reason);
+}
+
+/**
+ * What to close with when a stream is cancelled or aborted with this. Codes that must not be sent come from the error
+ * of another connection; then the Close is empty.
+ *
+ * @param {unknown} reason
+ * @returns {CloseInfo}
+ */
+function infoOf(reason) {
+  const { WebSocketError: Native } = /** @type {any} */ (globalThis);
+  const isError = reason instanceof WebSocketError || (typeof Native === "function" && reason instanceof Native);
+  if (!isError) return EMPTY;
+  const { closeCode, reason: text } = /** @type {WebSocketError} */ (reason);
+  return closeCode === null || !maySend(closeCode) ? EMPTY : { closeCode, reason: text };
+}

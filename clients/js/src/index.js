@@ -4,7 +4,8 @@ export { WebSocketStream } from "./websocket/stream.js";
 export { WebSocketError } from "./websocket/error.js";
 
 /**
- * @typedef {import("./websocket/stream.js").WebSocketStreamOptions} WebSocketStreamOptions
+ * @typedef {import("./websocket/options.js").WebSocketStreamOptions} WebSocketStreamOptions
+ * @typedef {import("./websocket/options.js").CreditOptions} CreditOptions
  * @typedef {import("./websocket/stream.js").WebSocketOpenInfo} WebSocketOpenInfo
  * @typedef {import("./websocket/close_info.js").WebSocketCloseInfo} WebSocketCloseInfo
  * @typedef {import("./websocket/close_info.js").WebSocketCloseOptions} WebSocketCloseOptions

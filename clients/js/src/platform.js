@@ -7,6 +7,7 @@
  * @property {typeof globalThis.fetch} fetch
  * @property {(run: () => void, milliseconds: number) => any} setTimeout
  * @property {(timer: any) => void} clearTimeout
+ * @property {() => number} now milliseconds of a clock that never goes back
  *
  * @typedef {new (url: string, options: { protocols?: string[], signal?: AbortSignal }) => NativeStream} NativeClass
  *
@@ -42,6 +43,7 @@ export function platformWith(given = {}) {
     fetch: (...request) => global.fetch(...request),
     setTimeout: (run, milliseconds) => global.setTimeout(run, milliseconds),
     clearTimeout: (timer) => global.clearTimeout(timer),
+    now: () => global.performance.now(),
     ...given,
   };
 }

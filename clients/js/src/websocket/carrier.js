@@ -7,17 +7,21 @@
  *   for more, and not at all once the peer has begun to close. Called again only after that.
  * @property {(chunk: import("./chunk.js").Chunk) => void} taken the application has read this message
  * @property {(info: import("./close_info.js").CloseInfo) => void} close closes behind what was sent; then comes
- *   `onEnd`. Called once, and only when open.
+ *   `onEnd`. Called once, and only when open. If the peer has begun to close, its code and reason are the answer.
  * @property {() => void} fail gives up at once, in any state; `onEnd` need not come
  *
- * What a carrier tells. `onOpen` comes first and once, `onMessage` while open, `onEnd` last and once.
+ * What a carrier tells. `onOpen` comes first and once, `onMessage` while open, `onEnd` last and once. `onEnding` comes
+ * at most once, where a carrier lets the application finish its writes: the peer closes, all it sent has been read,
+ * and now `close` is to be called.
  * @typedef {object} CarrierEvents
  * @property {(opened: { protocol: string, extensions: string }) => void} onOpen
  * @property {(chunk: import("./chunk.js").Chunk) => void} onMessage
+ * @property {() => void} onEnding
  * @property {(end: End) => void} onEnd
  *
  * @typedef {object} End
  * @property {boolean} isClean both Closes were exchanged, and everything sent has left
+ * @property {boolean} isClose whether the peer has closed; else the connection broke off
  * @property {number} closeCode the peer's; 1005 if its Close had none, 1006 if no Close came
  * @property {string} reason
  *
@@ -27,11 +31,8 @@
  * @property {import("../platform.js").Platform} platform
  */
 
-/** How much may wait to be sent before a write waits. */
-export const HIGH_WATER_MARK = 64 * 1024;
-
 /** How long the closing handshake may take. */
 export const CLOSE_TIMEOUT_MS = 10_000;
 
 /** No Close came. @type {Readonly<End>} */
-export const LOST = Object.freeze({ isClean: false, closeCode: 1006, reason: "" });
+export const LOST = Object.freeze({ isClean: false, isClose: false, closeCode: 1006, reason: "" });

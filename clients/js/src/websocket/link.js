@@ -40,6 +40,7 @@ export class Link {
       onCancel: (reason) => this.close(infoOf(reason)),
     });
     this.#writable = new Writable({
+      platform: request.platform,
       // The streams are given out when there is a carrier.
       send: (data) => this.#carrier?.send(data),
       onClose: () => {
@@ -63,8 +64,7 @@ export class Link {
       this.#giveUp(webSocketError(why), webSocketError(why, LOST.closeCode));
     } else if (this.#state === "open") {
       this.#state = "closing";
-      const late = new DOMException("the connection is closing", "InvalidStateError");
-      this.#writable.finish(() => this.#carrier?.close(info), late);
+      this.#writable.finish(() => this.#carrier?.close(info), invalidState("the connection is closing"));
     }
   }
 
@@ -74,6 +74,7 @@ export class Link {
       this.#carrier = carry(request, {
         onOpen: (opened) => this.#open(opened),
         onMessage: (chunk) => this.#readable.push(chunk),
+        onEnding: () => this.close(EMPTY),
         onEnd: (end) => this.#end(end),
       });
     } catch (error) {
@@ -106,14 +107,14 @@ export class Link {
   }
 
   /** @param {End} end */
-  #end({ isClean, closeCode, reason }) {
+  #end({ isClean, isClose, closeCode, reason }) {
     // Pages are not told why, lest they probe what they may not see.
     if (this.#state === "connecting") return this.#failToOpen("the connection could not be opened");
     if (this.#state === "closed") return;
     this.#state = "closed";
-    const error = isClean && !this.#writable.isBusy ? undefined : uncleanError(closeCode, reason);
-    const isLost = closeCode === LOST.closeCode;
-    this.#writable.fail(isLost ? error : new DOMException("the connection is closed", "InvalidStateError"));
+    const wasSent = !this.#writable.isBusy && !this.#writable.hasGivenUp;
+    const error = isClean && wasSent ? undefined : uncleanError(isClose, closeCode, reason);
+    this.#writable.fail(isClose ? invalidState("the connection is closed") : error);
     if (error) this.#ended.reject(error);
     else this.#ended.resolve();
     this.#readable.end(error).then(() => {
@@ -123,11 +124,15 @@ export class Link {
   }
 }
 
-/** @param {number} closeCode @param {string} reason */
-function uncleanError(closeCode, reason) {
-  const message =
-    closeCode === LOST.closeCode ? "the connection was lost" : `closed with ${closeCode} before everything was sent`;
+/** @param {boolean} isClose @param {number} closeCode @param {string} reason */
+function uncleanError(isClose, closeCode, reason) {
+  const message = isClose ? `closed with ${closeCode}, and messages were lost` : reason || "the connection was lost";
   return webSocketError(message, closeCode, reason);
+}
+
+/** @param {string} message */
+function invalidState(message) {
+  return new DOMException(message, "InvalidStateError");
 }
 
 /**

@@ -54,7 +54,7 @@ export class Readable {
 
   /** One more message has come. @param {Chunk} chunk */
   push(chunk) {
-    if (this.#done || this.#ending) return;
+    if (this.#done) return this.#onTaken(chunk);
     this.#queue.push(chunk);
     if (this.#wanted) this.#give();
   }
@@ -117,11 +117,15 @@ export class Readable {
     this.#finish();
   }
 
+  /** What is still there counts as taken: nobody waits for it any more. */
   #finish() {
     this.#done = true;
+    const dropped = this.#queue.slice(this.#first);
+    if (this.#given !== undefined) dropped.unshift(this.#given);
     this.#queue = [];
     this.#first = 0;
     this.#given = undefined;
+    for (const chunk of dropped) this.#onTaken(chunk);
     this.#leave();
   }
 

@@ -1,17 +1,10 @@
 import { closeInfoOf } from "./close_info.js";
 import { Link } from "./link.js";
-import { OURS, platformWith } from "../platform.js";
-import { protocolsOf } from "./protocols.js";
+import { optionsOf } from "./options.js";
+import { OURS } from "../platform.js";
 import { resolveUrl } from "./url.js";
 
 /**
- * @typedef {object} WebSocketStreamOptions
- * @property {Iterable<string>} [protocols] subprotocols to offer, the best first; if there are any, the server must
- *   select one
- * @property {AbortSignal} [signal] gives up a connection that is not open yet; later it has no effect
- * @property {boolean} [native] whether the runtime's own WebSocketStream may carry the connection, where it has one
- * @property {Partial<import("../platform.js").Platform>} [platform] what to use in place of the runtime's own
- *
  * @typedef {object} WebSocketOpenInfo
  * @property {ReadableStream<import("./chunk.js").Chunk>} readable
  * @property {WritableStream<import("./chunk.js").Writes>} writable
@@ -32,15 +25,14 @@ export class WebSocketStream {
    * Connects.
    *
    * @param {string | URL} url of ws, wss, http or https, without a fragment; relative to the page
-   * @param {WebSocketStreamOptions} [options]
+   * @param {import("./options.js").WebSocketStreamOptions} [options]
    * @throws {TypeError | DOMException} a `SyntaxError` for a bad URL or bad protocols
    */
   constructor(url, options) {
     if (arguments.length === 0) throw new TypeError("a URL is needed");
-    const { protocols, signal, native, platform } = readOptions(options);
+    const { choices, signal } = optionsOf(options);
     this.#url = resolveUrl(url);
-    const request = { url: this.#url, protocols: protocolsOf(protocols), native, platform: platformWith(platform) };
-    this.#link = new Link(request, signal);
+    this.#link = new Link({ ...choices, url: this.#url }, signal);
   }
 
   /** Where it connects to, with the scheme ws or wss. */
@@ -77,15 +69,4 @@ export class WebSocketStream {
   close(info) {
     this.#link.close(closeInfoOf(info));
   }
-}
-
-/** @param {unknown} given @returns {WebSocketStreamOptions} */
-function readOptions(given) {
-  if (given === undefined || given === null) return {};
-  if (typeof given !== "object" && typeof given !== "function") throw new TypeError("options must be an object");
-  const options = /** @type {WebSocketStreamOptions} */ (given);
-  const { signal } = options;
-  const isSignal = signal !== null && typeof signal === "object" && "aborted" in signal;
-  if (signal !== undefined && !isSignal) throw new TypeError("signal must be an AbortSignal");
-  return options;
 }

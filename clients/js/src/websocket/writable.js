@@ -20,17 +20,24 @@ export class Writable {
   #finishing;
   #finishAt = 0;
   #isClosing = false;
+  /** @type {any} */
+  #timer;
   /** @type {WritableStreamDefaultController | undefined} */
   #controller;
+  #platform;
   #send;
+  /** Whether writes were given up because they took too long. */
+  hasGivenUp = false;
 
   /**
    * @param {object} given
+   * @param {import("../platform.js").Platform} given.platform
    * @param {(data: string | Uint8Array) => void | Promise<void>} given.send settles when there is room for the next
    * @param {() => Promise<void>} given.onClose closes the connection; settles when that is done
    * @param {(reason: unknown) => void} given.onAbort
    */
-  constructor({ send, onClose, onAbort }) {
+  constructor({ platform, send, onClose, onAbort }) {
+    this.#platform = platform;
     this.#send = send;
     const sink = {
       start: (/** @type {WritableStreamDefaultController} */ controller) => this.#start(controller),
@@ -58,7 +65,8 @@ export class Writable {
   }
 
   /**
-   * Takes no more writes, and runs `then` when those that were asked for are done: at once if there are none.
+   * Takes no more writes, and runs `then` when those that were asked for are done: at once if there are none, and at
+   * the latest when none of them gets on for a while.
    *
    * @param {() => void} then
    * @param {unknown} error what later writes fail with
@@ -69,12 +77,14 @@ export class Writable {
       if (!this.#isClosing) this.#fail(error);
       then();
     };
-    if (!this.isBusy) this.#finished();
+    if (this.isBusy) this.#bePatient(error, FINISH_AT_MOST_MS);
+    else this.#finished();
   }
 
   /** No write succeeds any more, neither the one in flight nor a later one. @param {unknown} error */
   fail(error) {
     this.#fail(error);
+    this.#platform.clearTimeout(this.#timer);
     this.#finishing = undefined;
   }
 
@@ -127,9 +137,25 @@ export class Writable {
     if (this.#finishing && this.#done >= this.#finishAt) this.#finished();
   }
 
+  /** @param {unknown} error @param {number} left */
+  #bePatient(error, left) {
+    const before = this.#done;
+    this.#timer = this.#platform.setTimeout(() => {
+      if (this.#done > before && left > PATIENCE_MS) return this.#bePatient(error, left - PATIENCE_MS);
+      this.hasGivenUp = true;
+      this.#fail(error);
+      this.#finished();
+    }, PATIENCE_MS);
+  }
+
   #finished() {
+    this.#platform.clearTimeout(this.#timer);
     const then = this.#finishing;
     this.#finishing = undefined;
     then?.();
   }
 }
+
+/** How long a closing connection waits for a write that does not get on, and for all of them. */
+const PATIENCE_MS = 10_000;
+const FINISH_AT_MOST_MS = 60_000;

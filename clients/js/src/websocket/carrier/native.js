@@ -45,8 +45,8 @@ export class Native {
       () => {},
     );
     this.#socket.closed.then(
-      ({ closeCode, reason }) => this.#end({ isClean: true, closeCode, reason }, reading),
-      ({ closeCode, reason }) => this.#end({ isClean: false, closeCode: closeCode ?? LOST.closeCode, reason }, reading),
+      (info) => this.#end(info, true, reading),
+      (error) => this.#end(error, false, reading),
     );
   }
 
@@ -133,8 +133,12 @@ export class Native {
     });
   }
 
-  /** @param {import("../carrier.js").End} end @param {Promise<void>} reading */
-  async #end(end, reading) {
+  /**
+   * @param {{ closeCode: number | null, reason: string }} info
+   * @param {boolean} wasClean
+   * @param {Promise<void>} reading
+   */
+  async #end({ closeCode, reason }, wasClean, reading) {
     if (this.#resume) {
       this.#mayHaveLost = !this.#isClosing;
       this.#resume();
@@ -142,7 +146,9 @@ export class Native {
     await reading;
     if (this.#over) return;
     this.#over = true;
-    this.#events.onEnd({ ...end, isClean: end.isClean && !this.#mayHaveLost });
+    const code = closeCode ?? LOST.closeCode;
+    const isClose = code !== LOST.closeCode;
+    this.#events.onEnd({ isClean: wasClean && !this.#mayHaveLost, isClose, closeCode: code, reason });
   }
 }
 

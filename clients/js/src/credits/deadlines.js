@@ -1,0 +1,68 @@
+/**
+ * How long a peer may take (docs/protocol.md, sections 1 and 7).
+ *
+ * @typedef {object} DeadlineEvents
+ * @property {() => void} onNoGreeting
+ * @property {() => void} onNoEnd the peer's END does not come, or ours cannot be sent
+ * @property {() => void} onNoClose both ENDs were exchanged, and the server does not close the WebSocket
+ */
+export class Deadlines {
+  #platform;
+  #events;
+  /** @type {any} */
+  #timer;
+  #wait = "";
+  #endBy = Infinity;
+
+  /** @param {import("../platform.js").Platform} platform @param {DeadlineEvents} events */
+  constructor(platform, events) {
+    this.#platform = platform;
+    this.#events = events;
+  }
+
+  opened() {
+    this.#set("greeting", GREETING_MS, this.#events.onNoGreeting);
+  }
+
+  greeted() {
+    this.stop();
+  }
+
+  /** We are about to end. */
+  ending() {
+    if (this.#wait === "end" || this.#wait === "close") return;
+    this.#endBy = this.#platform.now() + END_AT_MOST_MS;
+    this.#expectEnd();
+  }
+
+  /** The peer has sent something. */
+  heard() {
+    if (this.#wait === "end") this.#expectEnd();
+  }
+
+  over() {
+    if (this.#wait !== "close") this.#set("close", CLOSE_MS, this.#events.onNoClose);
+  }
+
+  stop() {
+    this.#wait = "";
+    this.#platform.clearTimeout(this.#timer);
+  }
+
+  #expectEnd() {
+    const left = Math.min(END_MS, this.#endBy - this.#platform.now());
+    this.#set("end", Math.max(left, 0), this.#events.onNoEnd);
+  }
+
+  /** @param {string} wait @param {number} milliseconds @param {() => void} then */
+  #set(wait, milliseconds, then) {
+    this.#platform.clearTimeout(this.#timer);
+    this.#wait = wait;
+    this.#timer = this.#platform.setTimeout(then, milliseconds);
+  }
+}
+
+const GREETING_MS = 10_000;
+const END_MS = 10_000;
+const END_AT_MOST_MS = 60_000;
+const CLOSE_MS = 2000;

@@ -1,0 +1,197 @@
+import { BATCH_BYTES, Machine } from "../../credits/machine.js";
+import { Violation } from "../../credits/violation.js";
+import { Deadlines } from "../../credits/deadlines.js";
+import { LOST } from "../carrier.js";
+import { maySend } from "../close_info.js";
+import { Outlet } from "../outlet.js";
+import { Turn } from "../turn.js";
+
+/**
+ * A classic WebSocket that speaks `tidegate.v1`: both ends wait for each other's readers, and nothing behind a Close
+ * is lost.
+ *
+ * @implements {Carrier}
+ * @typedef {import("../carrier.js").Carrier} Carrier
+ */
+export class Credited {
+  #socket;
+  #outlet;
+  #platform;
+  #events;
+  #machine;
+  #deadlines;
+  /** So that small messages which are written one after the other leave together. */
+  #turn;
+  #over = false;
+  /** The write whose message has not left, or that left no room. @type {(() => void) | undefined} */
+  #written;
+
+  /**
+   * @param {WebSocket} socket an open one
+   * @param {import("../../platform.js").Platform} platform
+   * @param {import("../carrier.js").CarrierEvents} events
+   * @param {{ offered: string[], window: number, maxWindow: number, maxMessageBytes: number }} settings
+   */
+  constructor(socket, platform, events, settings) {
+    this.#socket = socket;
+    this.#outlet = new Outlet(socket, platform);
+    this.#platform = platform;
+    this.#events = events;
+    this.#turn = new Turn(() => this.#pump());
+    this.#deadlines = new Deadlines(platform, {
+      onNoGreeting: () => this.#fail(new Violation("greeting too late")),
+      onNoEnd: () => this.#giveUp(),
+      onNoClose: () => this.#finish(),
+    });
+    const machineEvents = {
+      onWelcome: (/** @type {string} */ protocol) => this.#welcomed(protocol),
+      onMessage: (/** @type {import("../chunk.js").Chunk} */ chunk) => events.onMessage(chunk),
+    };
+    this.#machine = new Machine(settings, machineEvents, platform.now());
+    this.#deadlines.opened();
+    this.#pump();
+  }
+
+  /** @param {string | ArrayBuffer} data */
+  received(data) {
+    if (this.#over) return;
+    try {
+      if (typeof data === "string") throw new Violation("text batch");
+      this.#machine.receive(new Uint8Array(data), this.#platform.now());
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      return this.#fail(error);
+    }
+    this.#deadlines.heard();
+    this.#answerEnd();
+    this.#pump();
+  }
+
+  /** @param {CloseEvent} event */
+  ended({ code, reason }) {
+    this.#end({ closeCode: code, reason: `${reason ?? ""}` });
+  }
+
+  /** @param {string | Uint8Array} data */
+  send(data) {
+    this.#machine.send(data);
+    // Alone it leaves at once; what follows within this turn leaves with what follows it.
+    const isRushed = this.#outlet.isEmpty || this.#machine.waitingBytes >= BATCH_BYTES;
+    if (isRushed || this.#machine.isSending) this.#pump();
+    else this.#turn.ask();
+    if (this.#isReady) return undefined;
+    return new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
+      this.#written = resolve;
+    });
+  }
+
+  taken() {
+    this.#machine.messageRead(this.#platform.now());
+    this.#answerEnd();
+    if (!this.#over && this.#machine.hasControl) this.#pump();
+  }
+
+  /** @param {import("../close_info.js").CloseInfo} info */
+  close(info) {
+    // An answer tells the code and reason that came.
+    this.#machine.end(this.#machine.peerEnd ?? info);
+    this.#deadlines.ending();
+    this.#pump();
+  }
+
+  fail() {
+    this.#over = true;
+    this.#tidy();
+    this.#socket.close();
+  }
+
+  /** Whether the next message may be written. */
+  get #isReady() {
+    return !this.#machine.isSending && this.#outlet.hasRoom;
+  }
+
+  /** Sends what may be sent, as far as there is room. */
+  #pump() {
+    if (this.#over) return;
+    while (this.#outlet.hasRoom) {
+      const batch = this.#machine.transmit(this.#platform.now());
+      if (!batch) break;
+      this.#outlet.send(batch);
+    }
+    if (this.#written && this.#isReady) {
+      const resolve = this.#written;
+      this.#written = undefined;
+      resolve();
+    }
+    if (!this.#outlet.hasRoom) this.#outlet.whenRoom(() => this.#pump());
+    if (this.#machine.isOver) this.#deadlines.over();
+  }
+
+  /** @param {string} protocol */
+  #welcomed(protocol) {
+    this.#deadlines.greeted();
+    this.#events.onOpen({ protocol, extensions: this.#socket.extensions ?? "" });
+  }
+
+  /** The peer has ended, and everything before that has been read: now it is our turn. */
+  #answerEnd() {
+    if (this.#machine.peerEnd && this.#machine.unread === 0 && !this.#machine.ownEnd) this.#events.onEnding();
+  }
+
+  /** @param {Violation} violation */
+  #fail(violation) {
+    this.#machine.fail(violation);
+    const last = this.#machine.transmit(this.#platform.now());
+    if (last) this.#outlet.send(last);
+    this.#socket.close(4002, violation.reason);
+    this.#report({ isClean: false, isClose: false, closeCode: violation.closeCode, reason: violation.reason });
+  }
+
+  /** The peer takes too long to end. */
+  #giveUp() {
+    this.#closeSocket();
+    this.#end({ closeCode: LOST.closeCode, reason: "" });
+  }
+
+  /** Both ENDs were exchanged, and the server has not closed the WebSocket. */
+  #finish() {
+    this.#closeSocket();
+    this.#end({ closeCode: LOST.closeCode, reason: "" });
+  }
+
+  #closeSocket() {
+    const { closeCode, reason } = this.#machine.ownEnd ?? { closeCode: null, reason: "" };
+    if (closeCode !== null && maySend(closeCode)) this.#socket.close(closeCode, reason);
+    else this.#socket.close();
+  }
+
+  /** The WebSocket has ended, with this Close. @param {{ closeCode: number, reason: string }} close */
+  #end(close) {
+    const { peerEnd } = this.#machine;
+    if (!peerEnd) return this.#report({ isClean: false, isClose: close.closeCode !== LOST.closeCode, ...close });
+    const closeCode = peerEnd.closeCode ?? NO_STATUS;
+    this.#report({ isClean: !this.#hasUnsent, isClose: true, closeCode, reason: peerEnd.reason });
+  }
+
+  /** Whether a message that was accepted has not left. */
+  get #hasUnsent() {
+    return !this.#machine.endWasSent && (this.#machine.isSending || this.#machine.waitingBytes > 0);
+  }
+
+  /** @param {import("../carrier.js").End} end */
+  #report(end) {
+    if (this.#over) return;
+    this.#over = true;
+    this.#tidy();
+    this.#events.onEnd(end);
+  }
+
+  #tidy() {
+    this.#outlet.stop();
+    this.#deadlines.stop();
+    this.#turn.stop();
+  }
+}
+
+/** An END without a code (RFC 6455 §7.1.5). */
+const NO_STATUS = 1005;

@@ -1,0 +1,78 @@
+import { Classic } from "./classic.js";
+import { Credited } from "./credited.js";
+
+/** The subprotocol of docs/protocol.md. */
+export const TIDEGATE = "tidegate.v1";
+
+/**
+ * A classic WebSocket: with credits, if they were offered and the server speaks them, else without.
+ *
+ * @implements {Carrier}
+ * @typedef {import("../carrier.js").Carrier} Carrier
+ */
+export class OverWebSocket {
+  #socket;
+  #request;
+  #events;
+  /** What carries it once it is open. @type {Classic | Credited | undefined} */
+  #carrier;
+  #isGivenUp = false;
+
+  /**
+   * @param {import("../choice.js").Request} request
+   * @param {import("../carrier.js").CarrierEvents} events
+   */
+  constructor(request, events) {
+    this.#request = request;
+    this.#events = events;
+    const { url, protocols, credits, platform } = request;
+    const socket = new platform.WebSocket(url, credits ? [TIDEGATE, ...protocols] : protocols);
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("open", () => this.#opened());
+    socket.addEventListener("message", ({ data }) => this.#carrier?.received(data));
+    // `close` follows. Without a listener, some runtimes take it for an error that nobody handles.
+    socket.addEventListener("error", () => {});
+    socket.addEventListener("close", (event) => this.#ended(event));
+  }
+
+  /** @param {string | Uint8Array} data */
+  send(data) {
+    return this.#carrier?.send(data);
+  }
+
+  /** @param {import("../chunk.js").Chunk} chunk */
+  taken(chunk) {
+    this.#carrier?.taken(chunk);
+  }
+
+  /** @param {import("../close_info.js").CloseInfo} info */
+  close(info) {
+    this.#carrier?.close(info);
+  }
+
+  fail() {
+    this.#isGivenUp = true;
+    if (this.#carrier) this.#carrier.fail();
+    else this.#socket.close();
+  }
+
+  #opened() {
+    if (this.#isGivenUp) return;
+    const { protocols, credits, platform } = this.#request;
+    if (credits && this.#socket.protocol === TIDEGATE) {
+      this.#carrier = new Credited(this.#socket, platform, this.#events, { ...credits, offered: protocols });
+      return;
+    }
+    // Who asks for a protocol must get one; not every runtime sees to it.
+    if ((credits || protocols.length > 0) && this.#socket.protocol === "") return this.#socket.close();
+    this.#carrier = new Classic(this.#socket, platform, this.#events);
+    this.#carrier.opened();
+  }
+
+  /** @param {CloseEvent} event */
+  #ended(event) {
+    if (this.#carrier) this.#carrier.ended(event);
+    else if (!this.#isGivenUp) this.#events.onEnd({ isClean: false, isClose: false, closeCode: event.code, reason: "" });
+  }
+}

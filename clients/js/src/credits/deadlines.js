@@ -3,8 +3,8 @@
  *
  * @typedef {object} DeadlineEvents
  * @property {() => void} onNoGreeting
- * @property {() => void} onNoEnd the peer's END does not come, or ours cannot be sent
- * @property {() => void} onNoClose both ENDs were exchanged, and the server does not close the WebSocket
+ * @property {() => void} onNoEnd the peer's END does not come, or ours cannot be sent; or both were exchanged, and
+ *   the server does not close the WebSocket
  */
 export class Deadlines {
   #platform;
@@ -41,7 +41,7 @@ export class Deadlines {
   }
 
   over() {
-    if (this.#wait !== "close") this.#set("close", CLOSE_MS, this.#events.onNoClose);
+    if (this.#wait !== "close") this.#set("close", CLOSE_MS, this.#events.onNoEnd);
   }
 
   stop() {

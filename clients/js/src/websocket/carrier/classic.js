@@ -41,9 +41,12 @@ export class Classic {
     this.#outlet.look();
   }
 
-  /** @param {CloseEvent} event */
-  ended({ wasClean, code, reason }) {
-    this.#end({ isClean: wasClean, isClose: code !== LOST.closeCode, closeCode: code, reason: `${reason ?? ""}` });
+  /** The WebSocket has. @param {import("../carrier.js").End} end */
+  ended(end) {
+    if (this.#over) return;
+    this.#over = true;
+    this.#tidy();
+    this.#events.onEnd(end);
   }
 
   /** @param {string | Uint8Array} data */
@@ -79,16 +82,8 @@ export class Classic {
     this.#timer = this.#platform.setTimeout(() => {
       const buffered = this.#socket.bufferedAmount;
       if (buffered > 0 && buffered < before) this.#expectEnd(buffered);
-      else this.#end(LOST);
+      else this.ended(LOST);
     }, CLOSE_TIMEOUT_MS);
-  }
-
-  /** @param {import("../carrier.js").End} end */
-  #end(end) {
-    if (this.#over) return;
-    this.#over = true;
-    this.#tidy();
-    this.#events.onEnd(end);
   }
 
   #tidy() {

@@ -41,7 +41,6 @@ export class Credited {
     this.#deadlines = new Deadlines(platform, {
       onNoGreeting: () => this.#fail(new Violation("greeting too late")),
       onNoEnd: () => this.#giveUp(),
-      onNoClose: () => this.#finish(),
     });
     const machineEvents = {
       onWelcome: (/** @type {string} */ protocol) => this.#welcomed(protocol),
@@ -67,9 +66,16 @@ export class Credited {
     this.#pump();
   }
 
-  /** @param {CloseEvent} event */
-  ended({ code, reason }) {
-    this.#end({ closeCode: code, reason: `${reason ?? ""}` });
+  /**
+   * The WebSocket has. What the peer's END told counts; without one, messages may be missing.
+   *
+   * @param {import("../carrier.js").End} end
+   */
+  ended(end) {
+    const { peerEnd } = this.#machine;
+    if (!peerEnd) return this.#report({ ...end, isClean: false });
+    const closeCode = peerEnd.closeCode ?? NO_STATUS;
+    this.#report({ isClean: !this.#hasUnsent, isClose: true, closeCode, reason: peerEnd.reason });
   }
 
   /** @param {string | Uint8Array} data */
@@ -147,30 +153,16 @@ export class Credited {
     this.#report({ isClean: false, isClose: false, closeCode: violation.closeCode, reason: violation.reason });
   }
 
-  /** The peer takes too long to end. */
+  /** The peer takes too long: to end, or having ended, to close the WebSocket. */
   #giveUp() {
     this.#closeSocket();
-    this.#end({ closeCode: LOST.closeCode, reason: "" });
-  }
-
-  /** Both ENDs were exchanged, and the server has not closed the WebSocket. */
-  #finish() {
-    this.#closeSocket();
-    this.#end({ closeCode: LOST.closeCode, reason: "" });
+    this.ended(LOST);
   }
 
   #closeSocket() {
     const { closeCode, reason } = this.#machine.ownEnd ?? { closeCode: null, reason: "" };
     if (closeCode !== null && maySend(closeCode)) this.#socket.close(closeCode, reason);
     else this.#socket.close();
-  }
-
-  /** The WebSocket has ended, with this Close. @param {{ closeCode: number, reason: string }} close */
-  #end(close) {
-    const { peerEnd } = this.#machine;
-    if (!peerEnd) return this.#report({ isClean: false, isClose: close.closeCode !== LOST.closeCode, ...close });
-    const closeCode = peerEnd.closeCode ?? NO_STATUS;
-    this.#report({ isClean: !this.#hasUnsent, isClose: true, closeCode, reason: peerEnd.reason });
   }
 
   /** Whether a message that was accepted has not left. */

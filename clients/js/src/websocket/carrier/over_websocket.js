@@ -1,5 +1,6 @@
 import { Classic } from "./classic.js";
 import { Credited } from "./credited.js";
+import { LOST } from "../carrier.js";
 
 /** The subprotocol of docs/protocol.md. */
 export const TIDEGATE = "tidegate.v1";
@@ -31,9 +32,9 @@ export class OverWebSocket {
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => this.#opened());
     socket.addEventListener("message", ({ data }) => this.#carrier?.received(data));
-    // `close` follows. Without a listener, some runtimes take it for an error that nobody handles.
-    socket.addEventListener("error", () => {});
-    socket.addEventListener("close", (event) => this.#ended(event));
+    // `close` follows, but not in every runtime when the connection never opened.
+    socket.addEventListener("error", () => this.#carrier || this.#failed());
+    socket.addEventListener("close", (event) => (this.#carrier ? this.#carrier.ended(endOf(event)) : this.#failed()));
   }
 
   /** @param {string | Uint8Array} data */
@@ -70,9 +71,14 @@ export class OverWebSocket {
     this.#carrier.opened();
   }
 
-  /** @param {CloseEvent} event */
-  #ended(event) {
-    if (this.#carrier) this.#carrier.ended(event);
-    else if (!this.#isGivenUp) this.#events.onEnd({ isClean: false, isClose: false, closeCode: event.code, reason: "" });
+  #failed() {
+    if (!this.#isGivenUp) this.#events.onEnd(LOST);
   }
+}
+
+/** @param {CloseEvent} event @returns {import("../carrier.js").End} */
+function endOf({ wasClean, code, reason }) {
+  // Deno tells 0 where no Close came.
+  if (code === 0 || code === LOST.closeCode) return LOST;
+  return { isClean: wasClean, isClose: true, closeCode: code, reason: `${reason ?? ""}` };
 }

@@ -178,7 +178,9 @@ async fn push(opened: Opened, socket: &WebSocketStream, order: &Order) -> Result
 }
 
 async fn drop_after(opened: Opened, order: &Order, twin: &StdStream) -> Result<(), WebSocketError> {
-    let Opened { mut writable, .. } = opened;
+    let Opened { mut readable, mut writable, .. } = opened;
+    // Else the end may come before the page knows that it was open.
+    readable.read().await?;
     write_numbered(&mut writable, order).await?;
     writable.flush().await?;
     // The end of the stream goes behind what is on its way.

@@ -79,7 +79,8 @@ test("rule 8: what cannot be opened rejects both", async (t) => {
 
 test("hole: nobody asks how it went, and nothing is unhandled", async (t) => {
   t.connect("/404");
-  t.connect("/drop?count=0");
+  const { writer } = await t.open("/drop?count=0");
+  await writer.write("go");
   t.connect("/sleep?ms=500").close();
   t.connect("/echo", { signal: AbortSignal.abort() });
   await t.sleep(300);

@@ -71,6 +71,7 @@ test("hole: closed settles although nobody reads", async (t) => {
 
 test("rule 12: a loss gives what came, then one error for all", async (t) => {
   const { socket, reader, writer } = await t.open("/drop?count=10");
+  await writer.write("go");
   let count = 0;
   const read = await (async () => {
     for (;;) {

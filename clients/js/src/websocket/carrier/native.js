@@ -51,16 +51,9 @@ export class Native {
   }
 
   /** @param {string | Uint8Array} data */
-  async send(data) {
+  send(data) {
     // A write that was given up may still be inside.
-    await this.#inFlight;
-    if (this.#over || !this.#writer) return never();
-    // A write at the end of a connection fails with what `onEnd` tells, so it settles there.
-    const inFlight = this.#writer.write(data).catch(never);
-    this.#inFlight = inFlight;
-    await inFlight;
-    if (this.#inFlight === inFlight) this.#inFlight = undefined;
-    return undefined;
+    return this.#inFlight ? this.#inFlight.then(() => this.#write(data)) : this.#write(data);
   }
 
   /** @param {import("../chunk.js").Chunk} chunk */
@@ -84,6 +77,17 @@ export class Native {
     this.#over = true;
     // Safe: a write can only be in flight on an open connection, and that is not failed.
     this.#socket.close({});
+  }
+
+  /** @param {string | Uint8Array} data is copied at once @returns {Promise<void>} */
+  async #write(data) {
+    if (this.#over || !this.#writer) return never();
+    // A write at the end of a connection fails with what `onEnd` tells, so it settles there.
+    const inFlight = this.#writer.write(data).catch(never);
+    this.#inFlight = inFlight;
+    await inFlight;
+    if (this.#inFlight === inFlight) this.#inFlight = undefined;
+    return undefined;
   }
 
   /** @param {import("../close_info.js").CloseInfo} info */

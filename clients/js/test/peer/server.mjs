@@ -1,0 +1,116 @@
+// The paths of the contract server, with credits, by the peer beside this file.
+//
+// Prints the URL that it listens on, and ends when its standard input does. Needs TIDEGATE_TOOLS.
+import { createServer } from "node:http";
+import { pathToFileURL } from "node:url";
+import { CreditPeer } from "./credit_peer.mjs";
+import { requireTool } from "../tools.mjs";
+
+const { WebSocketServer } = requireTool("ws");
+const pause = (/** @type {number} */ milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** @type {Map<string, number>} */
+const meters = new Map();
+
+/** @param {CreditPeer} peer @param {(message: string | Buffer) => any} each @returns {Promise<void>} */
+async function readAll(peer, each) {
+  for (;;) {
+    const { message, end } = await peer.next();
+    if (end) return peer.end(end.code === 1006 ? {} : end);
+    await each(/** @type {string | Buffer} */ (message));
+  }
+}
+
+/** @param {number} index @param {number} size */
+function numbered(index, size) {
+  if (!size) return String(index);
+  const bytes = Buffer.alloc(Math.max(size, 8));
+  bytes.writeBigUInt64BE(BigInt(index));
+  return bytes;
+}
+
+/** @type {Record<string, (peer: CreditPeer, q: URLSearchParams, transport: any) => Promise<void>>} */
+const PATHS = {
+  async "/push"(peer, q) {
+    for (let index = 0; index < Number(q.get("count")); index += 1) await peer.write(numbered(index, Number(q.get("size"))));
+    closeWith(peer, q);
+    await readAll(peer, () => {});
+  },
+  async "/drop"(peer, q, transport) {
+    await peer.next();
+    for (let index = 0; index < Number(q.get("count")); index += 1) await peer.write(String(index));
+    setTimeout(() => transport.end(), 20);
+  },
+  async "/flood"(peer, q) {
+    const size = Number(q.get("size") ?? 16_384);
+    const id = `${q.get("id")}`;
+    readAll(peer, () => {});
+    for (let index = 0; index < (64 << 20) / size; index += 1) {
+      await peer.write(numbered(index, size));
+      meters.set(id, (meters.get(id) ?? 0) + size);
+    }
+    peer.end({});
+  },
+  "/meter": (peer, q) => readAll(peer, () => peer.write(String(meters.get(`${q.get("id")}`) ?? 0))),
+  async "/late"(peer, q) {
+    const id = `${q.get("id")}`;
+    await pause(Number(q.get("ms")));
+    await readAll(peer, (message) => meters.set(id, (meters.get(id) ?? 0) + message.length));
+  },
+  async "/close"(peer, q) {
+    closeWith(peer, q);
+    await readAll(peer, () => {});
+  },
+  async "/ping"(peer, q) {
+    for (let index = 0; index < Number(q.get("count")); index += 1) await peer.write(String(index));
+    const id = `${q.get("id")}`;
+    peer.ponged.then(() => meters.set(id, 1));
+    await readAll(peer, (message) => peer.write(message));
+  },
+  "/echo": (peer) => readAll(peer, (message) => peer.write(message)),
+};
+
+/** @param {CreditPeer} peer @param {URLSearchParams} q */
+function closeWith(peer, q) {
+  const code = q.get("code");
+  peer.end(code ? { code: Number(code), reason: q.get("reason") ?? "" } : {});
+}
+
+/** Listens, and returns where and how to stop. */
+export async function startServer() {
+  const server = createServer();
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    handleProtocols: (/** @type {Set<string>} */ offered, /** @type {any} */ request) => {
+      const none = request.url.startsWith("/no-protocol");
+      return none ? false : offered.has("tidegate.v1") && "tidegate.v1";
+    },
+  });
+  server.on("upgrade", async (request, transport, head) => {
+    const url = new URL(request.url ?? "", "http://x");
+    transport.on("error", () => {});
+    if (url.pathname === "/404") return transport.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+    if (url.pathname === "/sleep") await pause(Number(url.searchParams.get("ms")));
+    sockets.handleUpgrade(request, transport, head, (/** @type {any} */ socket) => {
+      const offered = `${request.headers["sec-websocket-protocol"]}`.split(",").map((name) => name.trim());
+      const peer = new CreditPeer(socket, offered[1]);
+      const attend = PATHS[url.pathname] ?? PATHS["/echo"];
+      attend(peer, url.searchParams, transport).catch(() => {});
+    });
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  const close = () => {
+    for (const socket of sockets.clients) socket.terminate();
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `ws://127.0.0.1:${port}`, close };
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { url } = await startServer();
+  console.log(url);
+  process.stdin.on("end", () => process.exit(0)).resume();
+}

@@ -24,11 +24,6 @@ export class Outlet {
     return this.#socket.readyState === OPEN && this.#socket.bufferedAmount < HIGH_WATER_MARK;
   }
 
-  /** Whether nothing waits in it. */
-  get isEmpty() {
-    return this.#socket.bufferedAmount === 0;
-  }
-
   /** @param {string | Uint8Array} data is copied */
   send(data) {
     this.#socket.send(/** @type {string | Uint8Array<ArrayBuffer>} */ (data));

@@ -6,7 +6,8 @@ export class Turn {
   #run;
   /** @type {MessageChannel | undefined} */
   #channel;
-  #asked = false;
+  /** Whether it will run. */
+  isAsked = false;
 
   /** @param {() => void} run */
   constructor(run) {
@@ -14,8 +15,8 @@ export class Turn {
   }
 
   ask() {
-    if (this.#asked) return;
-    this.#asked = true;
+    if (this.isAsked) return;
+    this.isAsked = true;
     this.#channel ??= this.#open();
     this.#channel.port2.postMessage(null);
   }
@@ -29,7 +30,7 @@ export class Turn {
   #open() {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => {
-      this.#asked = false;
+      this.isAsked = false;
       this.#run();
     };
     return channel;

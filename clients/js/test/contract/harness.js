@@ -22,6 +22,8 @@ export function test(name, run, lanes) {
 export class Context {
   WebSocketStream = WebSocketStream;
   WebSocketError = WebSocketError;
+  /** A figure worth telling. @type {string | undefined} */
+  figure;
   /** @type {WebSocketStream[]} */
   #opened = [];
 
@@ -143,8 +145,9 @@ export async function runAll(lane, onResult = () => {}, only = "") {
     await t.sleep(0);
     error ??= unhandled.shift();
     unhandled.length = 0;
-    results.push({ name, error });
-    onResult({ name, error });
+    const result = { name: t.figure ? `${name} (${t.figure})` : name, error };
+    results.push(result);
+    onResult(result);
   }
   stop();
   return results;

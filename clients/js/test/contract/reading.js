@@ -124,7 +124,7 @@ test("rule 11: not reading makes the server wait", async (t) => {
   // With credits: the window, the server's own high water mark, a message at each place. Natively, the kernel's too.
   const most = t.lane === "credits" ? 1 << 20 : 32 << 20;
   t.ok(pushed <= most, `${pushed} bytes are at most ${most}`);
-  t.note?.(`pushed ${pushed}`);
+  t.figure = `${pushed} bytes pushed`;
   for (let number = 0; number < 200; number += 1) t.equal(numberOf((await reader.read()).value), number);
   t.ok((await t.meter(id)) > pushed, "reading lets the server go on");
   reader.cancel().catch(() => {});

@@ -67,7 +67,7 @@ test("rule 15: a server that does not read makes the writer wait", async (t) => 
   clearTimeout(timer);
   const most = t.lane === "credits" ? 1 << 20 : 16 << 20;
   t.ok(written <= most, `${written} bytes are at most ${most}`);
-  t.note?.(`accepted ${written}`);
+  t.figure = `${written} bytes accepted`;
   await writer.close();
   t.equal((await socket.closed).closeCode, 1005);
   await t.meterShows(id, written);

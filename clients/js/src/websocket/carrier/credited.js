@@ -81,10 +81,9 @@ export class Credited {
   /** @param {string | Uint8Array} data */
   send(data) {
     this.#machine.send(data);
-    // Alone it leaves at once; what follows within this turn leaves with what follows it.
-    const isRushed = this.#outlet.isEmpty || this.#machine.waitingBytes >= BATCH_BYTES;
-    if (isRushed || this.#machine.isSending) this.#pump();
-    else this.#turn.ask();
+    // The first of a turn leaves at once, those behind it together.
+    if (!this.#turn.isAsked || this.#machine.isSending || this.#machine.waitingBytes >= BATCH_BYTES) this.#pump();
+    this.#turn.ask();
     if (this.#isReady) return undefined;
     return new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
       this.#written = resolve;

@@ -13,11 +13,15 @@ use crate::workspace::Workspace;
 
 const PYTHON_PACKAGES: &[&str] = &["h2==4.4.0", "hypercorn==0.18.0", "websockets==17.4", "wsproto==1.3.0"];
 
-/// The manifest that npm installs from. Browsers are Debian's: puppeteer-core brings none.
+/// The manifest that npm installs from. Browsers are Debian's: puppeteer-core brings none. bun, deno and typescript are
+/// for the browser package: to run it in, and to check its types.
 const NPM_MANIFEST: &str = r#"{
   "private": true,
   "dependencies": {
+    "bun": "1.4.5",
+    "deno": "2.9.6",
     "puppeteer-core": "24.43.1",
+    "typescript": "7.0.2",
     "ws": "8.23.0"
   }
 }
@@ -26,6 +30,7 @@ const NPM_MANIFEST: &str = r#"{
 /// A way to see that something is there, and the Debian packages that bring it.
 const SYSTEM: &[(&[&str], &[&str])] = &[
     (&["chromium", "--version"], &["chromium"]),
+    (&["firefox-esr", "--version"], &["firefox-esr"]),
     (&["which", "certutil"], &["libnss3-tools"]),
     (&["openssl", "version"], &["openssl"]),
     (&["which", "tinyproxy"], &["tinyproxy-bin"]),

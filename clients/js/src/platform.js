@@ -8,14 +8,22 @@
  * @property {(run: () => void, milliseconds: number) => any} setTimeout
  * @property {(timer: any) => void} clearTimeout
  * @property {() => number} now milliseconds of a clock that never goes back
- *
+ */
+
+/**
  * @typedef {new (url: string, options: { protocols?: string[], signal?: AbortSignal }) => NativeStream} NativeClass
+ */
+
+/**
+ * What is used of a runtime's own WebSocketStream.
  *
- * @typedef {object} NativeStream what is used of a runtime's own WebSocketStream
+ * @typedef {object} NativeStream
  * @property {Promise<NativeOpened>} opened
  * @property {Promise<{ closeCode: number, reason: string }>} closed
  * @property {(info: { closeCode?: number, reason?: string }) => void} close
- *
+ */
+
+/**
  * @typedef {object} NativeOpened
  * @property {ReadableStream<string | ArrayBuffer | Uint8Array<ArrayBuffer>>} readable
  * @property {WritableStream<string | Uint8Array>} writable
@@ -34,6 +42,7 @@ const NATIVE = /** @type {any} */ (globalThis).WebSocketStream;
  *
  * @param {Partial<Platform>} [given]
  * @returns {Platform}
+ * @internal
  */
 export function platformWith(given = {}) {
   const global = /** @type {any} */ (globalThis);

@@ -24,6 +24,7 @@ pub(crate) enum Step {
     Build,
     Test,
     Doctest,
+    Js,
     AutobahnServer,
     AutobahnClient,
     Fuzz,
@@ -77,6 +78,7 @@ impl Step {
             Self::Build => "build",
             Self::Test => "test",
             Self::Doctest => "doctest",
+            Self::Js => "js",
             Self::AutobahnServer => "autobahn-server",
             Self::AutobahnClient => "autobahn-client",
             Self::Fuzz => "fuzz",
@@ -93,6 +95,7 @@ impl Step {
             Self::Build => "the release build of the tidegate binary",
             Self::Test => "every test of the workspace, by nextest where it is installed",
             Self::Doctest => "the examples in the documentation",
+            Self::Js => "the browser package in Chromium, Firefox, Node, Deno and Bun",
             Self::AutobahnServer => "the public suite against `tidegate listen --echo`, 385 of its 517 cases",
             Self::AutobahnClient => "the same cases against the library's client",
             Self::Fuzz => "20 s of each fuzz target, where there is a nightly toolchain",
@@ -107,7 +110,7 @@ impl Step {
     fn needs(self) -> &'static [Self] {
         match self {
             Self::Test => &[Self::Setup, Self::Build],
-            Self::AutobahnServer | Self::AutobahnClient => &[Self::Setup],
+            Self::Js | Self::AutobahnServer | Self::AutobahnClient => &[Self::Setup],
             _ => &[],
         }
     }
@@ -116,6 +119,7 @@ impl Step {
         let minutes = match self {
             Self::Fmt => 2,
             Self::Doc | Self::Api | Self::Doctest => 10,
+            Self::Js => 12,
             Self::Setup | Self::Clippy | Self::Build | Self::AutobahnServer | Self::AutobahnClient => 15,
             Self::Fuzz => 20,
             Self::Test => 30,
@@ -178,6 +182,7 @@ impl Step {
                 let mut doctest = cargo(&["test", "--doc", "--workspace", "--no-fail-fast"]);
                 session.run(with_tools(workspace, &mut doctest)).map(Found::Tests)
             }
+            Self::Js => js(workspace, session),
             Self::AutobahnServer => autobahn(workspace, session, Role::Server),
             Self::AutobahnClient => autobahn(workspace, session, Role::Client),
             Self::Fuzz => fuzz(workspace, session),
@@ -227,6 +232,14 @@ fn test_command(workspace: &Workspace) -> Command {
 /// Tells tests where the tools are. A test that needs one fails when it is told so and the tool is not there.
 fn with_tools<'a>(workspace: &Workspace, command: &'a mut Command) -> &'a mut Command {
     command.env("TIDEGATE_TOOLS", &workspace.tools).env("TIDEGATE_BIN", workspace.release("tidegate"))
+}
+
+fn js(workspace: &Workspace, session: &mut Session) -> Result<Found, Failure> {
+    let server = ["build", "--package", "tidegate-tests", "--bin", "contract-server"];
+    session.must(&mut workspace.cargo(&server))?;
+    let mut tests = workspace.command("node", &["clients/js/test/all.mjs"]);
+    tests.arg(workspace.target.join("debug/contract-server"));
+    session.run(with_tools(workspace, &mut tests)).map(Found::Tests)
 }
 
 fn autobahn(workspace: &Workspace, session: &mut Session, role: Role) -> Result<Found, Failure> {

@@ -1,9 +1,13 @@
 /**
  * What is read: a string for a text message, bytes for a binary one.
- * @typedef {string | Uint8Array<ArrayBuffer>} Chunk
  *
+ * @typedef {string | Uint8Array<ArrayBuffer>} Chunk
+ */
+
+/**
  * What may be written. A string goes as text; bytes and a Blob's bytes go as a binary message; anything else is made
  * a string, which TypeScript does not let through.
+ *
  * @typedef {string | BufferSource | Blob} Writes
  */
 
@@ -12,6 +16,7 @@
  *
  * @param {unknown} chunk
  * @returns {string | Uint8Array | Promise<Uint8Array>}
+ * @internal
  */
 export function dataOf(chunk) {
   if (typeof chunk === "string") return chunk;
@@ -26,7 +31,11 @@ export function dataOf(chunk) {
   return `${chunk}`;
 }
 
-/** How many bytes of payload a chunk is. @param {Chunk} chunk */
+/**
+ * How many bytes of payload a chunk is.
+ * @param {Chunk} chunk
+ * @internal
+ */
 export function payloadBytes(chunk) {
   return typeof chunk === "string" ? utf8Length(chunk) : chunk.byteLength;
 }

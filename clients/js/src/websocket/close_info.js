@@ -5,20 +5,30 @@
  * @property {number} closeCode the peer's code; 1005 when its Close had none
  * @property {number} code the same, by its name of 2020
  * @property {string} reason
- *
+ */
+
+/**
  * What to close with. Neither code nor reason: an empty Close. A reason alone goes with 1000.
+ *
  * @typedef {object} WebSocketCloseOptions
  * @property {number} [closeCode] 1000, or 3000 to 4999
  * @property {number} [code] the same, by its name of 2020; `closeCode` wins
  * @property {string} [reason] at most 123 bytes of UTF-8
- *
+ */
+
+/**
  * The same, validated.
+ *
  * @typedef {object} CloseInfo
  * @property {number | null} closeCode
  * @property {string} reason
  */
 
-/** An empty Close. @type {Readonly<CloseInfo>} */
+/**
+ * An empty Close.
+ * @type {Readonly<CloseInfo>}
+ * @internal
+ */
 export const EMPTY = Object.freeze({ closeCode: null, reason: "" });
 
 /**
@@ -26,6 +36,7 @@ export const EMPTY = Object.freeze({ closeCode: null, reason: "" });
  *
  * @param {unknown} given
  * @returns {CloseInfo}
+ * @internal
  */
 export function closeInfoOf(given) {
   if (given === undefined || given === null) return EMPTY;
@@ -40,6 +51,7 @@ export function closeInfoOf(given) {
  * @param {unknown} code
  * @param {unknown} reason
  * @returns {CloseInfo}
+ * @internal
  */
 export function validated(code, reason) {
   const closeCode = code === undefined || code === null ? null : unsignedShort(code);
@@ -53,7 +65,11 @@ export function validated(code, reason) {
   return { closeCode: closeCode === null && text !== "" ? 1000 : closeCode, reason: text };
 }
 
-/** Whether an application may send this code. @param {number} code */
+/**
+ * Whether an application may send this code.
+ * @param {number} code
+ * @internal
+ */
 export function maySend(code) {
   return code === 1000 || (code >= 3000 && code <= 4999);
 }

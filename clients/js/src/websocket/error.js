@@ -53,6 +53,7 @@ export class WebSocketError extends DOMException {
  * @param {string} message
  * @param {number | null} closeCode
  * @param {string} reason
+ * @internal
  */
 export function webSocketError(message, closeCode = null, reason = "") {
   return make(message, closeCode, reason);

@@ -12,7 +12,9 @@ import { TIDEGATE } from "./carrier/over_websocket.js";
  * @property {boolean} [native] true: over the runtime's own WebSocketStream where it has one, even if credits are
  *   asked for; false: never
  * @property {Partial<import("../platform.js").Platform>} [platform] what to use in place of the runtime's own
- *
+ */
+
+/**
  * @typedef {object} CreditOptions
  * @property {number} [window] what the server may send ahead of the reader at first, in bytes; 256 KiB by default
  * @property {number} [maxWindow] what that may grow to, as the round trip needs it; 4 MiB by default
@@ -20,6 +22,7 @@ import { TIDEGATE } from "./carrier/over_websocket.js";
  */
 
 /**
+ * @internal
  * @param {unknown} given
  * @returns {{ choices: Omit<import("./choice.js").Request, "url">, signal: AbortSignal | undefined }}
  */

@@ -1,0 +1,107 @@
+// Everything that is tested of the package: types, units, the packed package, and the contract in every runtime and
+// browser. The last line is `N passed, M failed`.
+//
+// Usage: all.mjs CONTRACT-SERVER [WORD], where WORD is in the names of the parts to run. Needs TIDEGATE_TOOLS.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { TOOLS, program } from "./tools.mjs";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+const WS = `${TOOLS}/node_modules/ws/wrapper.mjs`;
+
+/** Two browsers, or a browser and a runtime, at a time. */
+const AT_A_TIME = 2;
+const LIMIT_MS = 300_000;
+
+/** Starts a server that says its URL, and ends with its input. @param {string} command @param {string[]} words */
+async function server(command, ...words) {
+  const child = spawn(command, words, { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, TIDEGATE_TOOLS: TOOLS } });
+  const [url] = await once(createInterface({ input: child.stdout }), "line");
+  return { url: `${url}`, stop: () => child.stdin.end() };
+}
+
+/**
+ * @typedef {object} Part
+ * @property {string} name
+ * @property {string[]} command
+ * @property {Record<string, string>} [env]
+ */
+
+/** @param {string} plain @param {string} credited @returns {Part[]} */
+function parts(plain, credited) {
+  const units = readdirSync(`${HERE}unit`).filter((name) => name.endsWith(".test.js"));
+  const runtimes = [
+    ["node", ["node", "--no-warnings"], { TIDEGATE_WS: WS }],
+    ["node-undici", ["node", "--no-warnings", "--experimental-websocket"], {}],
+    ["deno", [program("deno"), "run", "--quiet", "-A"], {}],
+    ["bun", [program("bun")], {}],
+  ];
+  const lanes = [["classic", plain], ["credits", credited]];
+  const inRuntimes = runtimes.flatMap(([name, command, env]) =>
+    lanes.map(([lane, url]) => ({ name: `${name}-${lane}`, command: [...command, "run.js", lane, url], env })),
+  );
+  const browser = (/** @type {string} */ name, /** @type {string} */ lane, /** @type {string} */ url) => ({
+    name: `${name}-${lane}`,
+    command: ["node", "browser/contract.mjs", name, lane, url],
+  });
+  return [
+    browser("firefox", "classic", plain),
+    browser("chromium", "classic", plain),
+    browser("firefox", "credits", credited),
+    browser("chromium", "credits", credited),
+    browser("chromium", "native", plain),
+    { name: "hazards", command: ["node", "browser/hazards.mjs", plain] },
+    { name: "types", command: [program("tsc"), "-p", PACKAGE] },
+    ...units.map((name) => ({ name, command: ["node", "--test", "--test-timeout=60000", `unit/${name}`] })),
+    .../** @type {Part[]} */ (inRuntimes),
+  ];
+}
+
+/** Runs a part, tells what is to be told, and counts. @param {Part} part */
+async function run({ name, command: [program, ...words], env = {} }) {
+  const started = Date.now();
+  const child = spawn(program, words, { cwd: HERE, env: { ...process.env, TIDEGATE_TOOLS: TOOLS, ...env }, timeout: LIMIT_MS });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += data));
+  const status = await new Promise((resolve) => {
+    child.on("error", (error) => resolve(`${error}`));
+    child.on("close", resolve);
+  });
+  const tally = tallyOf(output) ?? { passed: Number(status === 0), failed: Number(status !== 0) };
+  if (status !== 0 && tally.failed === 0) tally.failed = 1;
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  console.log(`${tally.failed > 0 ? "FAIL" : "ok  "} ${name}: ${tally.passed} passed, ${tally.failed} failed, ${seconds} s`);
+  if (tally.failed > 0) console.log(output.replace(/^ok .*\n/gm, "").trimEnd());
+  else for (const [figure] of output.matchAll(/^ok .*\(\d+ bytes.*$/gm)) console.log(figure);
+  return tally;
+}
+
+/** From our own closing line, or from that of Node's runner. @param {string} output */
+function tallyOf(output) {
+  const plain = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1);
+  if (plain) return { passed: Number(plain[1]), failed: Number(plain[2]) };
+  const [passed, failed] = ["pass", "fail"].map((word) => new RegExp(`^# ${word} (\\d+)$`, "m").exec(output)?.[1]);
+  return passed && failed ? { passed: Number(passed), failed: Number(failed) } : undefined;
+}
+
+const [contractServer, word = ""] = process.argv.slice(2);
+const plain = await server(contractServer);
+const credited = await server("node", `${HERE}peer/server.mjs`);
+const queue = parts(plain.url, credited.url).filter(({ name }) => name.includes(word));
+const sum = { passed: 0, failed: 0 };
+const worker = async () => {
+  for (let part = queue.shift(); part; part = queue.shift()) {
+    const { passed, failed } = await run(part);
+    sum.passed += passed;
+    sum.failed += failed;
+  }
+};
+await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+plain.stop();
+credited.stop();
+console.log(`${sum.passed} passed, ${sum.failed} failed`);
+process.exit(sum.failed > 0 || sum.passed === 0 ? 1 : 0);

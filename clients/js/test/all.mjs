@@ -31,8 +31,8 @@ async function server(command, ...words) {
  * @property {Record<string, string>} [env]
  */
 
-/** @param {string} plain @param {string} credited @returns {Part[]} */
-function parts(plain, credited) {
+/** @param {string} url the contract server @param {string} peer the same paths, by a peer that shares no code @returns {Part[]} */
+function parts(url, peer) {
   const units = readdirSync(`${HERE}unit`).filter((name) => name.endsWith(".test.js"));
   const runtimes = [
     ["node", ["node", "--no-warnings"], { TIDEGATE_WS: WS }],
@@ -40,24 +40,24 @@ function parts(plain, credited) {
     ["deno", [program("deno"), "run", "--quiet", "-A"], {}],
     ["bun", [program("bun")], {}],
   ];
-  const lanes = [["classic", plain], ["credits", credited]];
   const inRuntimes = runtimes.flatMap(([name, command, env]) =>
-    lanes.map(([lane, url]) => ({ name: `${name}-${lane}`, command: [...command, "run.js", lane, url], env })),
+    ["classic", "credits"].map((lane) => ({ name: `${name}-${lane}`, command: [...command, "run.js", lane, url], env })),
   );
-  const browser = (/** @type {string} */ name, /** @type {string} */ lane, /** @type {string} */ url) => ({
+  const browser = (/** @type {string} */ name, /** @type {string} */ lane) => ({
     name: `${name}-${lane}`,
     command: ["node", "browser/contract.mjs", name, lane, url],
   });
   return [
-    browser("firefox", "classic", plain),
-    browser("chromium", "classic", plain),
-    browser("firefox", "credits", credited),
-    browser("chromium", "credits", credited),
-    browser("chromium", "native", plain),
-    { name: "hazards", command: ["node", "browser/hazards.mjs", plain] },
+    browser("firefox", "classic"),
+    browser("chromium", "classic"),
+    browser("firefox", "credits"),
+    browser("chromium", "credits"),
+    browser("chromium", "native"),
+    { name: "hazards", command: ["node", "browser/hazards.mjs", url] },
     { name: "types", command: [program("tsc"), "-p", PACKAGE] },
     ...units.map((name) => ({ name, command: ["node", "--test", "--test-timeout=60000", `unit/${name}`] })),
     .../** @type {Part[]} */ (inRuntimes),
+    { name: "credits-peer", command: ["node", "run.js", "credits", peer], env: { TIDEGATE_WS: WS } },
   ];
 }
 
@@ -89,9 +89,9 @@ function tallyOf(output) {
 }
 
 const [contractServer, word = ""] = process.argv.slice(2);
-const plain = await server(contractServer);
-const credited = await server("node", `${HERE}peer/server.mjs`);
-const queue = parts(plain.url, credited.url).filter(({ name }) => name.includes(word));
+const ours = await server(contractServer);
+const peer = await server("node", `${HERE}peer/server.mjs`);
+const queue = parts(ours.url, peer.url).filter(({ name }) => name.includes(word));
 const sum = { passed: 0, failed: 0 };
 const worker = async () => {
   for (let part = queue.shift(); part; part = queue.shift()) {
@@ -101,7 +101,7 @@ const worker = async () => {
   }
 };
 await Promise.all(Array.from({ length: AT_A_TIME }, worker));
-plain.stop();
-credited.stop();
+ours.stop();
+peer.stop();
 console.log(`${sum.passed} passed, ${sum.failed} failed`);
 process.exit(sum.failed > 0 || sum.passed === 0 ? 1 : 0);

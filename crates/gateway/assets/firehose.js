@@ -1,12 +1,12 @@
 /**
- * The fire hose: the same server pushes at two sockets as fast as each takes it, into a page that
- * handles each message slowly on purpose. Only one of the two can make the server wait.
+ * The fire hose: the same server pushes at three sockets as fast as each takes it, into a page that
+ * handles each message slowly on purpose. The classic one cannot make the server wait.
  *
- * @typedef {"stream" | "classic"} LaneName
+ * @typedef {"ours" | "stream" | "classic"} LaneName
  */
 
 import { byId, mebibytes, socketOrigin } from "./dom.js";
-import { ClassicLane, hasWebSocketStream, Pace, StreamLane } from "./lane.js";
+import { ClassicLane, hasWebSocketStream, openNative, openOurs, Pace, StreamLane } from "./lane.js";
 import { axisTop, Plot } from "./plot.js";
 
 const MESSAGE_BYTES = 16_384;
@@ -30,13 +30,12 @@ export function startFirehose() {
   pace.addEventListener("input", showPace);
   showPace();
 
-  const views = [new LaneView("stream"), new LaneView("classic")];
+  const stream = new LaneView("stream");
+  const views = [new LaneView("ours"), new LaneView("classic")];
   byId("stream-live", HTMLElement).hidden = !hasWebSocketStream;
   byId("stream-missing", HTMLElement).hidden = hasWebSocketStream;
-  if (!hasWebSocketStream) {
-    views.shift();
-    byId("stream-state", HTMLElement).textContent = "not in this browser";
-  }
+  if (hasWebSocketStream) views.push(stream);
+  else byId("stream-state", HTMLElement).textContent = "not in this browser";
   draw(views);
 
   /** @type {Run | undefined} */
@@ -57,7 +56,7 @@ export function startFirehose() {
   stop.addEventListener("click", () => run?.stop());
 }
 
-/** Both lanes, from the start to the sentence of the result. */
+/** All lanes, from the start to the sentence of the result. */
 class Run {
   #started = performance.now();
   #clock = byId("hose-clock", HTMLElement);
@@ -125,13 +124,12 @@ class LaneView {
   begin(pace, started) {
     const id = randomId();
     const url = `${socketOrigin}/firehose?id=${id}&size=${MESSAGE_BYTES}`;
-    const Kind = this.name === "stream" ? StreamLane : ClassicLane;
     Object.assign(this, { samples: [], peak: 0, note: "", failed: false, full: false, waited: false });
     this.#pushed = 0;
     this.#unreachable = false;
     this.#started = started;
     this.#running = true;
-    this.#lane = new Kind(url, pace);
+    this.#lane = laneOf(this.name, url, pace);
     this.#state("connecting", "connecting");
     this.finished = this.#follow(this.#lane, id);
   }
@@ -262,11 +260,22 @@ function sentence(views) {
       parts.push(`The classic page had ${mebibytes(classic.peak)} MiB piled up after ${seconds} s and had to be stopped`);
     } else parts.push(`The classic page had ${mebibytes(classic.peak)} MiB piled up`);
   }
-  if (!stream) parts.push("this browser has no WebSocketStream to compare it with");
-  else if (stream.failed) parts.push("the stream’s connection was lost");
-  else if (!stream.waited) parts.push(`the stream had ${mebibytes(stream.peak)} MiB on the way`);
-  else parts.push(`the stream made the server wait at ${mebibytes(stream.peak)} MiB`);
+  const ours = views.find(({ name }) => name === "ours");
+  if (ours) parts.push(told("Tidegate", ours));
+  parts.push(stream ? told("the browser’s own stream", stream) : "this browser has no stream of its own");
   return `${parts.join("; ")}.`;
+}
+
+/** @param {string} who @param {LaneView} lane */
+function told(who, { failed, waited, peak }) {
+  if (failed) return `${who} lost its connection`;
+  return waited ? `${who} made the server wait at ${mebibytes(peak)} MiB` : `${who} had ${mebibytes(peak)} MiB on the way`;
+}
+
+/** @param {LaneName} name @param {string} url @param {Pace} pace */
+function laneOf(name, url, pace) {
+  if (name === "classic") return new ClassicLane(url, pace);
+  return new StreamLane(name === "ours" ? openOurs(url) : openNative(url), pace);
 }
 
 /** @param {import("./plot.js").Sample} last */

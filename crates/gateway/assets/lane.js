@@ -1,6 +1,8 @@
+import { WebSocketError, WebSocketStream } from "/tidegate/index.js";
+
 /**
- * The two ways a page can take messages from a server that pushes as fast as it may. Both handle
- * one message after the other at the same pace. They differ in who holds what is not handled yet.
+ * The ways a page can take messages from a server that pushes as fast as it may. All handle one
+ * message after the other at the same pace. They differ in who holds what is not handled yet.
  *
  * @typedef {object} Lane
  * @property {number} received bytes that have reached the page's code
@@ -19,6 +21,24 @@ export const PAGE_LIMIT = 128 * 1024 * 1024;
 
 /** Whether this browser has a WebSocketStream of its own. */
 export const hasWebSocketStream = "WebSocketStream" in self;
+
+/**
+ * What a lane of streams needs of a WebSocketStream, the browser's or ours.
+ * @typedef {object} Socket
+ * @property {Promise<{ readable: ReadableStream<ArrayBuffer | Uint8Array | string> }>} opened
+ * @property {Promise<unknown>} closed
+ * @property {() => void} close
+ */
+
+/** Ours, over a classic WebSocket with credits, in any browser. @param {string} url @returns {Socket} */
+export function openOurs(url) {
+  return new WebSocketStream(url, { credits: true });
+}
+
+/** The browser's own. @param {string} url @returns {Socket} */
+export function openNative(url) {
+  return new /** @type {any} */ (self).WebSocketStream(url);
+}
 
 /** Slow work: `turn()` settles when the next message may count as handled. */
 export class Pace {
@@ -122,16 +142,16 @@ export class StreamLane {
   handled = 0;
   waiting = 0;
   #socket;
-  #reader = /** @type {ReadableStreamDefaultReader<ArrayBuffer | string> | undefined} */ (undefined);
+  #reader = /** @type {ReadableStreamDefaultReader<ArrayBuffer | Uint8Array | string> | undefined} */ (undefined);
   #stopped = false;
 
   /**
-   * @param {string} url
+   * @param {Socket} socket
    * @param {Pace} pace
    */
-  constructor(url, pace) {
+  constructor(socket, pace) {
     this.pace = pace;
-    this.#socket = new /** @type {any} */ (self).WebSocketStream(url);
+    this.#socket = socket;
     this.#socket.closed.catch(() => {}); // the reading loop sees the same error
     /** @type {Promise<void>} */
     this.opened = this.#socket.opened.then(() => {});
@@ -147,13 +167,14 @@ export class StreamLane {
     if (this.#stopped) return;
     this.#stopped = true;
     if (!this.#reader) return this.#socket.close();
-    const WebSocketError = /** @type {any} */ (self).WebSocketError;
-    this.#reader.cancel(new WebSocketError("", { closeCode: 1000, reason: "stopped" })).catch(() => {});
+    const info = { closeCode: 1000, reason: "stopped" };
+    const isOurs = this.#socket instanceof WebSocketStream;
+    const Reason = isOurs ? WebSocketError : /** @type {any} */ (self).WebSocketError;
+    this.#reader.cancel(new Reason("", info)).catch(() => {});
   }
 
   async #readAll() {
     const { readable } = await this.#socket.opened;
-    /** @type {ReadableStreamDefaultReader<ArrayBuffer | string>} */
     const reader = readable.getReader();
     this.#reader = reader;
     for (;;) {

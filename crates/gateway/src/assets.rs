@@ -16,8 +16,54 @@ macro_rules! asset {
     };
 }
 
+macro_rules! package {
+    ($($file:literal,)*) => {
+        &[$(($file, include_bytes!(concat!("../assets/tidegate/", $file)).as_slice())),*]
+    };
+}
+
+/// The browser package, served below `/tidegate/`: the very sources of `clients/js/src`.
+const PACKAGE: &[(&str, &[u8])] = package![
+    "credits/assembler.js",
+    "credits/deadlines.js",
+    "credits/end.js",
+    "credits/frame.js",
+    "credits/greeting.js",
+    "credits/machine.js",
+    "credits/round_trip.js",
+    "credits/sender.js",
+    "credits/varint.js",
+    "credits/violation.js",
+    "credits/window.js",
+    "deferred.js",
+    "index.js",
+    "platform.js",
+    "websocket/carrier.js",
+    "websocket/carrier/classic.js",
+    "websocket/carrier/credited.js",
+    "websocket/carrier/native.js",
+    "websocket/carrier/over_websocket.js",
+    "websocket/choice.js",
+    "websocket/chunk.js",
+    "websocket/close_info.js",
+    "websocket/error.js",
+    "websocket/link.js",
+    "websocket/options.js",
+    "websocket/outlet.js",
+    "websocket/protocols.js",
+    "websocket/readable.js",
+    "websocket/stream.js",
+    "websocket/turn.js",
+    "websocket/url.js",
+    "websocket/writable.js",
+];
+
 /// The file that is served on `path`.
 pub(crate) fn find(path: &str) -> Option<Asset> {
+    if let Some(name) = path.strip_prefix("/tidegate/") {
+        let (_, body) = PACKAGE.iter().find(|(file, _)| *file == name)?;
+        return Some(Asset { content_type: JS, body });
+    }
     Some(match path {
         "/" => asset!(HTML, "index.html"),
         "/style.css" => asset!(CSS, "style.css"),

@@ -33,10 +33,34 @@ async fn every_file_of_the_page_is_served_with_its_type() {
 async fn every_asset_is_served() {
     let demo = Demo::start().await;
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/gateway/assets");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
-        assert_eq!(demo.get(&path).await.status, 200, "{path}");
+    let mut folders = vec![std::path::PathBuf::from(folder)];
+    let mut served = 0;
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).unwrap() {
+            // Not the entry's own: the package is a link to its sources.
+            let file = entry.unwrap().path();
+            if file.is_dir() {
+                folders.push(file);
+                continue;
+            }
+            let name = file.strip_prefix(folder).unwrap().to_str().unwrap();
+            let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
+            let response = demo.get(&path).await;
+            assert_eq!(response.status, 200, "{path}");
+            assert_eq!(response.body, std::fs::read(&file).unwrap(), "{path}");
+            served += 1;
+        }
+    }
+    assert!(served > 30, "the package is among them: {served} files");
+}
+
+#[tokio::test]
+async fn the_package_is_served_as_modules() {
+    let demo = Demo::start().await;
+    let index = demo.get("/tidegate/index.js").await;
+    assert_eq!((index.status, index.header("content-type")), (200, Some(JS)));
+    for path in ["/tidegate/", "/tidegate/nothing.js", "/tidegate/../app.js", "/tidegate/websocket"] {
+        assert_eq!(demo.get(path).await.status, 404, "{path}");
     }
 }
 

@@ -195,13 +195,13 @@ async fn drop_on_message(opened: Opened, twin: &StdStream) -> Result<(), WebSock
     Ok(())
 }
 
-/// As fast as the page takes it, until it goes, up to 64 MiB.
+/// As fast as the page takes it, until it goes, up to 64 MiB or so many as it says.
 async fn flood(opened: Opened, order: &Order) -> Result<(), WebSocketError> {
     let Opened { mut readable, mut writable, .. } = opened;
     let meter = order.meter();
     let size = order.number("size", 16 * 1024, 1 << 20);
     let pour = async {
-        for number in 0..(64 << 20) / size {
+        for number in 0..(order.number("mib", 64, 4096) << 20) / size {
             writable.write(numbered(number, size as usize)).await?;
             meter.fetch_add(size, Ordering::Relaxed);
         }

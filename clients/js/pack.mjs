@@ -38,7 +38,8 @@ function prune(folder, entry) {
     if (needed.has(file)) return;
     needed.add(file);
     const text = readFileSync(file, "utf8");
-    for (const [, target] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)\.js"/g)) visit(resolve(dirname(file), `${target}.d.ts`));
+    for (const [, target] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)\.js"/g))
+      visit(resolve(dirname(file), `${target}.d.ts`));
   };
   visit(resolve(folder, entry));
   for (const name of readdirSync(folder, { recursive: true })) {

@@ -19,7 +19,10 @@ const LIMIT_MS = 300_000;
 
 /** Starts a server that says its URL, and ends with its input. @param {string} command @param {string[]} words */
 async function server(command, ...words) {
-  const child = spawn(command, words, { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, TIDEGATE_TOOLS: TOOLS } });
+  const child = spawn(command, words, {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, TIDEGATE_TOOLS: TOOLS },
+  });
   const [url] = await once(createInterface({ input: child.stdout }), "line");
   return { url: `${url}`, stop: () => child.stdin.end() };
 }
@@ -31,7 +34,11 @@ async function server(command, ...words) {
  * @property {Record<string, string>} [env]
  */
 
-/** @param {string} url the contract server @param {string} peer the same paths, by a peer that shares no code @returns {Part[]} */
+/**
+ * @param {string} url the contract server
+ * @param {string} peer the same paths, by a peer that shares no code
+ * @returns {Part[]}
+ */
 function parts(url, peer) {
   const units = readdirSync(`${HERE}unit`).filter((name) => name.endsWith(".test.js"));
   const runtimes = [
@@ -41,7 +48,11 @@ function parts(url, peer) {
     ["bun", [program("bun")], {}],
   ];
   const inRuntimes = runtimes.flatMap(([name, command, env]) =>
-    ["classic", "credits"].map((lane) => ({ name: `${name}-${lane}`, command: [...command, "run.js", lane, url], env })),
+    ["classic", "credits"].map((lane) => ({
+      name: `${name}-${lane}`,
+      command: [...command, "run.js", lane, url],
+      env,
+    })),
   );
   const browser = (/** @type {string} */ name, /** @type {string} */ lane) => ({
     name: `${name}-${lane}`,
@@ -64,7 +75,11 @@ function parts(url, peer) {
 /** Runs a part, tells what is to be told, and counts. @param {Part} part */
 async function run({ name, command: [program, ...words], env = {} }) {
   const started = Date.now();
-  const child = spawn(program, words, { cwd: HERE, env: { ...process.env, TIDEGATE_TOOLS: TOOLS, ...env }, timeout: LIMIT_MS });
+  const child = spawn(program, words, {
+    cwd: HERE,
+    env: { ...process.env, TIDEGATE_TOOLS: TOOLS, ...env },
+    timeout: LIMIT_MS,
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += data));
   const status = await new Promise((resolve) => {
@@ -74,7 +89,9 @@ async function run({ name, command: [program, ...words], env = {} }) {
   const tally = tallyOf(output) ?? { passed: Number(status === 0), failed: Number(status !== 0) };
   if (status !== 0 && tally.failed === 0) tally.failed = 1;
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
-  console.log(`${tally.failed > 0 ? "FAIL" : "ok  "} ${name}: ${tally.passed} passed, ${tally.failed} failed, ${seconds} s`);
+  console.log(
+    `${tally.failed > 0 ? "FAIL" : "ok  "} ${name}: ${tally.passed} passed, ${tally.failed} failed, ${seconds} s`,
+  );
   if (tally.failed > 0) console.log(output.replace(/^ok .*\n/gm, "").trimEnd());
   else for (const [figure] of output.matchAll(/^ok .*\(\d+ bytes.*$/gm)) console.log(figure);
   return tally;

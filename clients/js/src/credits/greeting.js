@@ -2,7 +2,11 @@ import { HELLO, frame } from "./frame.js";
 import { Cursor, putVarint, varintLength } from "./varint.js";
 import { Violation } from "./violation.js";
 
-/** What WELCOME tells (docs/protocol.md, section 3). @typedef {{ limit: number, maxMessage: number, protocol: string }} Welcome */
+/**
+ * What WELCOME tells (docs/protocol.md, section 3).
+ *
+ * @typedef {{ limit: number, maxMessage: number, protocol: string }} Welcome
+ */
 
 const VERSION = 1;
 
@@ -17,7 +21,11 @@ const MAX_PARAMETERS = 64;
 /** @param {number} limit @param {number} maxMessage */
 export function helloFrame(limit, maxMessage) {
   const numbers = [VERSION];
-  for (const [id, value] of [[LIMIT, limit], [MAX_MESSAGE, maxMessage]]) numbers.push(id, varintLength(value), value);
+  for (const [id, value] of [
+    [LIMIT, limit],
+    [MAX_MESSAGE, maxMessage],
+  ])
+    numbers.push(id, varintLength(value), value);
   const payload = new Uint8Array(numbers.reduce((sum, number) => sum + varintLength(number), 0));
   let offset = 0;
   for (const number of numbers) offset = putVarint(payload, offset, number);

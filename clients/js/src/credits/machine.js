@@ -1,5 +1,17 @@
 import { Assembler, isMessage } from "./assembler.js";
-import { BLOCKED, CREDIT, END, MAX_BATCH_BYTES, PING, PONG, WELCOME, endFrame, frame, joined, numbersFrame } from "./frame.js";
+import {
+  BLOCKED,
+  CREDIT,
+  END,
+  MAX_BATCH_BYTES,
+  PING,
+  PONG,
+  WELCOME,
+  endFrame,
+  frame,
+  joined,
+  numbersFrame,
+} from "./frame.js";
 import { endOf } from "./end.js";
 import { helloFrame, welcomeOf } from "./greeting.js";
 import { RoundTrip } from "./round_trip.js";

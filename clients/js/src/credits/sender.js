@@ -1,4 +1,15 @@
-import { BINARY, BLOCKED, FIRST_BINARY, FIRST_TEXT, LAST, MESSAGE_COST, NEXT, TEXT, frame, numbersFrame } from "./frame.js";
+import {
+  BINARY,
+  BLOCKED,
+  FIRST_BINARY,
+  FIRST_TEXT,
+  LAST,
+  MESSAGE_COST,
+  NEXT,
+  TEXT,
+  frame,
+  numbersFrame,
+} from "./frame.js";
 import { Violation } from "./violation.js";
 
 /**
@@ -27,7 +38,9 @@ export class Sender {
     const isText = typeof data === "string";
     const bytes = isText ? new TextEncoder().encode(data) : data.slice();
     if (bytes.length > this.#maxMessage) {
-      throw new RangeError(`the peer takes messages of at most ${this.#maxMessage} bytes, and this one has ${bytes.length}`);
+      throw new RangeError(
+        `the peer takes messages of at most ${this.#maxMessage} bytes, and this one has ${bytes.length}`,
+      );
     }
     this.#message = { isText, bytes, offset: 0 };
   }

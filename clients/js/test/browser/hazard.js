@@ -8,7 +8,13 @@ const page = /** @type {any} */ (window);
 const big = new Uint8Array(1 << 20);
 const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const said = (/** @type {Promise<unknown>} */ promise) =>
-  Promise.race([promise.then(() => "ok", (error) => error?.name ?? `${error}`), pause(8000).then(() => "pending")]);
+  Promise.race([
+    promise.then(
+      () => "ok",
+      (error) => error?.name ?? `${error}`,
+    ),
+    pause(8000).then(() => "pending"),
+  ]);
 
 /** @param {string} path */
 async function open(path) {

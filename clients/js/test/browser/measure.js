@@ -41,7 +41,13 @@ const onMessage = (/** @type {number} */ length) => {
 const Native = /** @type {any} */ (globalThis).WebSocketStream;
 if (lane === "classic") classic(onMessage);
 else if (lane === "native") stream(new Native(target), onMessage).catch(() => {});
-else stream(new Ours(target, lane === "credits" ? { credits: true } : { native: lane === "guarded" }), onMessage).catch(() => {});
+else
+  stream(new Ours(target, lane === "credits" ? { credits: true } : { native: lane === "guarded" }), onMessage).catch(
+    () => {},
+  );
 await new Promise((resolve) => setTimeout(resolve, Number(ms)));
 const seconds = (performance.now() - first) / 1000;
-page.result = { mibPerSecond: bytes / 2 ** 20 / seconds, pushedMib: read === "no" ? (await pushed()) / 2 ** 20 : undefined };
+page.result = {
+  mibPerSecond: bytes / 2 ** 20 / seconds,
+  pushedMib: read === "no" ? (await pushed()) / 2 ** 20 : undefined,
+};

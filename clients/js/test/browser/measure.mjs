@@ -7,7 +7,10 @@ import { serve } from "./serve.mjs";
 
 const [url, rounds = "5"] = process.argv.slice(2);
 const SIZES = [1024, 16_384, 65_536];
-const LANES = { chromium: ["classic", "ponyfill", "credits", "native", "guarded"], firefox: ["classic", "ponyfill", "credits"] };
+const LANES = {
+  chromium: ["classic", "ponyfill", "credits", "native", "guarded"],
+  firefox: ["classic", "ponyfill", "credits"],
+};
 const MS = 2000;
 
 const files = await serve();
@@ -17,7 +20,9 @@ const measured = async (/** @type {any} */ browser, /** @type {object} */ what) 
 };
 const median = (/** @type {number[]} */ numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-console.log("| browser | lane | pushed unread, MiB | 1 KiB, MiB/s | 16 KiB, MiB/s | 64 KiB, MiB/s |\n|---|---|---|---|---|---|");
+console.log(
+  "| browser | lane | pushed unread, MiB | 1 KiB, MiB/s | 16 KiB, MiB/s | 64 KiB, MiB/s |\n|---|---|---|---|---|---|",
+);
 for (const [name, lanes] of Object.entries(LANES)) {
   const { browser, close } = await launch(/** @type {"chromium" | "firefox"} */ (name));
   /** @type {Record<string, number[]>} */
@@ -32,7 +37,9 @@ for (const [name, lanes] of Object.entries(LANES)) {
   }
   for (const lane of lanes) {
     const isBounded = lane !== "classic" && lane !== "ponyfill";
-    const { pushedMib } = isBounded ? await measured(browser, { lane, size: 16_384, read: "no" }) : { pushedMib: undefined };
+    const { pushedMib } = isBounded
+      ? await measured(browser, { lane, size: 16_384, read: "no" })
+      : { pushedMib: undefined };
     const cells = SIZES.map((size) => median(speeds[`${lane} ${size}`]).toFixed(0));
     console.log(`| ${name} | ${lane} | ${pushedMib?.toFixed(2) ?? "no bound"} | ${cells.join(" | ")} |`);
   }

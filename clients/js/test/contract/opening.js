@@ -17,7 +17,14 @@ test("rule 2: the URL is judged at once and rewritten", (t) => {
   t.equal(url("http://127.0.0.1:1/x?y"), "ws://127.0.0.1:1/x?y");
   t.equal(url("https://127.0.0.1:1"), "wss://127.0.0.1:1/");
   t.equal(url(new URL("wss://127.0.0.1:1/ä")), "wss://127.0.0.1:1/%C3%A4");
-  for (const bad of ["ftp://127.0.0.1/", "ws://127.0.0.1/#", "ws://127.0.0.1/#f", "http://127.0.0.1/#", "ws://", "mailto:x"]) {
+  for (const bad of [
+    "ftp://127.0.0.1/",
+    "ws://127.0.0.1/#",
+    "ws://127.0.0.1/#f",
+    "http://127.0.0.1/#",
+    "ws://",
+    "mailto:x",
+  ]) {
     t.throws(() => url(bad), "SyntaxError");
   }
 });

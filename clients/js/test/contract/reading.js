@@ -12,7 +12,10 @@ test("rule 9: text is a string, binary a Uint8Array, one chunk a message", async
     const { value } = await reader.read();
     t.ok(value instanceof Uint8Array, "bytes are a Uint8Array");
     t.equal(value.buffer.byteLength, length, "its buffer");
-    t.ok(bytes.every((byte, index) => value[index] === byte), "every byte is right");
+    t.ok(
+      bytes.every((byte, index) => value[index] === byte),
+      "every byte is right",
+    );
   }
 });
 
@@ -60,14 +63,18 @@ test("hole: a Close behind more than is read ahead loses nothing in silence", as
   if (t.lane !== "native") t.equal(end, "done");
 });
 
-test("hole: closed settles although nobody reads", async (t) => {
-  const socket = t.connect("/push?count=3&code=1000");
-  const { readable } = await socket.opened;
-  t.equal((await socket.closed).closeCode, 1000);
-  const reader = readable.getReader();
-  for (const expected of ["0", "1", "2"]) t.equal((await reader.read()).value, expected);
-  t.equal((await reader.read()).done, true);
-}, ["classic", "native"]);
+test(
+  "hole: closed settles although nobody reads",
+  async (t) => {
+    const socket = t.connect("/push?count=3&code=1000");
+    const { readable } = await socket.opened;
+    t.equal((await socket.closed).closeCode, 1000);
+    const reader = readable.getReader();
+    for (const expected of ["0", "1", "2"]) t.equal((await reader.read()).value, expected);
+    t.equal((await reader.read()).done, true);
+  },
+  ["classic", "native"],
+);
 
 test("rule 12: a loss gives what came, then one error for all", async (t) => {
   const { socket, reader, writer } = await t.open("/drop?count=10");
@@ -93,7 +100,11 @@ test("rule 12: a loss gives what came, then one error for all", async (t) => {
 
 test("rule 13: cancel closes with what it is given", async (t) => {
   const wrapped = new t.WebSocketError("", { closeCode: 3001, reason: "enough" });
-  for (const [given, expected] of [[undefined, 1005], [{ closeCode: 3001 }, 1005], [wrapped, 3001]]) {
+  for (const [given, expected] of [
+    [undefined, 1005],
+    [{ closeCode: 3001 }, 1005],
+    [wrapped, 3001],
+  ]) {
     const { socket, reader } = await t.open("/echo");
     await reader.cancel(given);
     const { closeCode, reason } = await socket.closed;
@@ -107,29 +118,36 @@ test("rule 13: cancel in a flood ends it", async (t) => {
   await reader.read();
   await reader.cancel(new t.WebSocketError("", { closeCode: 3002 }));
   // The flood may notice behind what it had under way, and be through with writing by then.
-  await Promise.race([socket.closed.catch(() => {}), t.sleep(15_000).then(() => Promise.reject(new Error("it goes on")))]);
+  await Promise.race([
+    socket.closed.catch(() => {}),
+    t.sleep(15_000).then(() => Promise.reject(new Error("it goes on"))),
+  ]);
 });
 
-test("rule 11: not reading makes the server wait", async (t) => {
-  const id = t.id();
-  const { socket, reader } = await t.open(`/flood?id=${id}&size=16384`);
-  let before = -1;
-  let pushed = await t.meter(id);
-  for (let same = 0; same < 5; same = pushed === before ? same + 1 : 0) {
-    before = pushed;
-    await t.sleep(100);
-    pushed = await t.meter(id);
-    t.ok(pushed < 64 << 20, "the flood is held back");
-  }
-  // With credits: the window, the server's own high water mark, a message at each place. Natively, the kernel's too.
-  const most = t.lane === "credits" ? 1 << 20 : 32 << 20;
-  t.ok(pushed <= most, `${pushed} bytes are at most ${most}`);
-  t.figure = `${pushed} bytes pushed`;
-  for (let number = 0; number < 200; number += 1) t.equal(numberOf((await reader.read()).value), number);
-  t.ok((await t.meter(id)) > pushed, "reading lets the server go on");
-  reader.cancel().catch(() => {});
-  socket.close();
-}, ["native", "credits"]);
+test(
+  "rule 11: not reading makes the server wait",
+  async (t) => {
+    const id = t.id();
+    const { socket, reader } = await t.open(`/flood?id=${id}&size=16384`);
+    let before = -1;
+    let pushed = await t.meter(id);
+    for (let same = 0; same < 5; same = pushed === before ? same + 1 : 0) {
+      before = pushed;
+      await t.sleep(100);
+      pushed = await t.meter(id);
+      t.ok(pushed < 64 << 20, "the flood is held back");
+    }
+    // With credits: the window, the server's own high water mark, a message at each place. Natively, the kernel's too.
+    const most = t.lane === "credits" ? 1 << 20 : 32 << 20;
+    t.ok(pushed <= most, `${pushed} bytes are at most ${most}`);
+    t.figure = `${pushed} bytes pushed`;
+    for (let number = 0; number < 200; number += 1) t.equal(numberOf((await reader.read()).value), number);
+    t.ok((await t.meter(id)) > pushed, "reading lets the server go on");
+    reader.cancel().catch(() => {});
+    socket.close();
+  },
+  ["native", "credits"],
+);
 
 test("hole: a ping behind unread messages is answered", async (t) => {
   const id = t.id();

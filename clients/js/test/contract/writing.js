@@ -32,13 +32,16 @@ test("rule 14: bytes are copied at the write", async (t) => {
   bytes.fill(2);
   await written;
   const { value } = await reader.read();
-  t.ok(/** @type {Uint8Array} */ (value).every((byte) => byte === 1), "what was there at the write is sent");
+  t.ok(
+    /** @type {Uint8Array} */ (value).every((byte) => byte === 1),
+    "what was there at the write is sent",
+  );
 });
 
 test("rule 14: what cannot be sent is a TypeError", async (t) => {
   const bad = [{ toString: () => ({}), valueOf: () => ({}) }, Symbol("x")];
   try {
-    bad.push(new (/** @type {any} */ (ArrayBuffer))(8, { maxByteLength: 16 }));
+    bad.push(new /** @type {any} */ (ArrayBuffer)(8, { maxByteLength: 16 }));
   } catch {
     // Not in this runtime.
   }
@@ -116,18 +119,22 @@ test("rule 18: after the peer's Close writing fails", async (t) => {
   await t.rejects(writer.closed, "InvalidStateError");
 });
 
-test("rule 19: a write in flight when the peer closes makes it unclean", async (t) => {
-  // Deno sends on after the peer's Close, and calls that clean.
-  if ("Deno" in globalThis) return;
-  const { socket, writer } = await t.open("/close-on-message?code=4567");
-  await writer.write("close");
-  // More than the server takes before it closes, and than any buffer on the way.
-  const big = writer.write(new Uint8Array(96 << 20));
-  const closed = await t.rejects(socket.closed, "WebSocketError");
-  t.equal(closed.closeCode, 4567);
-  const error = await t.rejects(big, "InvalidStateError");
-  t.ok((await writer.write("x").catch((later) => later)) === error, "later writes fail with the same error");
-}, ["classic", "native"]);
+test(
+  "rule 19: a write in flight when the peer closes makes it unclean",
+  async (t) => {
+    // Deno sends on after the peer's Close, and calls that clean.
+    if ("Deno" in globalThis) return;
+    const { socket, writer } = await t.open("/close-on-message?code=4567");
+    await writer.write("close");
+    // More than the server takes before it closes, and than any buffer on the way.
+    const big = writer.write(new Uint8Array(96 << 20));
+    const closed = await t.rejects(socket.closed, "WebSocketError");
+    t.equal(closed.closeCode, 4567);
+    const error = await t.rejects(big, "InvalidStateError");
+    t.ok((await writer.write("x").catch((later) => later)) === error, "later writes fail with the same error");
+  },
+  ["classic", "native"],
+);
 
 test("small messages keep their order both ways", async (t) => {
   const { socket, reader, writer } = await t.open("/echo");

@@ -11,7 +11,10 @@ export class CreditPeer {
   /** Anything that the client did wrong. @type {string | undefined} */
   broken;
   #socket;
-  /** What came: messages, then the END. @type {{ message?: string | Buffer, end?: { code?: number, reason: string } }[]} */
+  /**
+   * What came: messages, then the END.
+   * @type {{ message?: string | Buffer, end?: { code?: number, reason: string } }[]}
+   */
   #queue = [];
   /** @type {(() => void)[]} */
   #readers = [];
@@ -36,7 +39,9 @@ export class CreditPeer {
       this.#onPong = () => resolve(undefined);
     });
     socket.send(Buffer.concat([welcome(WINDOW, protocol), frame(0x05, "p")]));
-    socket.on("message", (/** @type {Buffer} */ data, /** @type {boolean} */ isBinary) => this.#receive(data, isBinary));
+    socket.on("message", (/** @type {Buffer} */ data, /** @type {boolean} */ isBinary) =>
+      this.#receive(data, isBinary),
+    );
     socket.on("error", () => {});
     socket.on("close", () => {
       this.#granted = Infinity;

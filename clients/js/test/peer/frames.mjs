@@ -40,7 +40,7 @@ export function number(bytes) {
 /** @param {Buffer} batch @returns {{ type: number, payload: Buffer }[]} */
 export function framesOf(batch) {
   const frames = [];
-  for (let rest = batch; rest.length > 0; ) {
+  for (let rest = batch; rest.length > 0;) {
     const [length, behind] = number(rest.subarray(1));
     if (behind.length < length) throw new Error("a frame is cut");
     frames.push({ type: rest[0], payload: behind.subarray(0, length) });

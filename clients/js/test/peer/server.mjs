@@ -32,7 +32,8 @@ function numbered(index, size) {
 /** @type {Record<string, (peer: CreditPeer, q: URLSearchParams, transport: any) => Promise<void>>} */
 const PATHS = {
   async "/push"(peer, q) {
-    for (let index = 0; index < Number(q.get("count")); index += 1) await peer.write(numbered(index, Number(q.get("size"))));
+    for (let index = 0; index < Number(q.get("count")); index += 1)
+      await peer.write(numbered(index, Number(q.get("size"))));
     closeWith(peer, q);
     await readAll(peer, () => {});
   },

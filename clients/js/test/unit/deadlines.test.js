@@ -69,7 +69,12 @@ test("a peer that never reads, and writes that wait when close is called", async
     });
     const socket = new WebSocketStream(url, { platform, credits });
     const writer = (await socket.opened).writable.getWriter();
-    const writes = Array.from({ length: 5 }, () => writer.write(new Uint8Array(16 << 20)).then(() => "ok", (error) => error.name));
+    const writes = Array.from({ length: 5 }, () =>
+      writer.write(new Uint8Array(16 << 20)).then(
+        () => "ok",
+        (error) => error.name,
+      ),
+    );
     socket.close({ closeCode: 1000 });
     assert.equal((await Promise.all(writes)).at(-1), "InvalidStateError");
     await assert.rejects(socket.closed, { name: "WebSocketError", closeCode: 1006 });

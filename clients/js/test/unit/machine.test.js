@@ -125,7 +125,13 @@ const VIOLATIONS = {
   "reserved frame type": ["08 00", "0f 00", "16 00", "00 00", "ff 00"],
   "no greeting": ["01 01 01"],
   "second greeting": [WELCOME],
-  "bad control frame": ["05 09 00 00 00 00 00 00 00 00 00", "06 09 00 00 00 00 00 00 00 00 00", "03 01 01", "03 03 01 01 01", "04 00"],
+  "bad control frame": [
+    "05 09 00 00 00 00 00 00 00 00 00",
+    "06 09 00 00 00 00 00 00 00 00 00",
+    "03 01 01",
+    "03 03 01 01 01",
+    "04 00",
+  ],
   "message inside message": ["12 01 61 10 01 61", "12 01 61 12 01 61"],
   "part of nothing": ["14 01 61", "15 00", "12 01 61 15 00 15 00"],
   "empty part": ["12 00", "13 00", "12 01 61 14 00"],
@@ -176,9 +182,15 @@ test("violations that need more than one batch", () => {
   far.it.receive(new Uint8Array([0x11, 0x40, 100, ...new Uint8Array(100)]), 1);
   assert.throws(() => far.it.receive(bytes("11 00"), 1), { message: "tidegate.v1: no credit" });
   const big = greeted(WELCOME, { maxMessageBytes: 3 });
-  assert.throws(() => big.it.receive(bytes("12 02 61 61 14 02 61 61"), 1), { message: "tidegate.v1: message too large", closeCode: 1009 });
+  assert.throws(() => big.it.receive(bytes("12 02 61 61 14 02 61 61"), 1), {
+    message: "tidegate.v1: message too large",
+    closeCode: 1009,
+  });
   const wide = greeted();
-  assert.throws(() => wide.it.receive(new Uint8Array(131_073), 1), { message: "tidegate.v1: batch too large", closeCode: 1009 });
+  assert.throws(() => wide.it.receive(new Uint8Array(131_073), 1), {
+    message: "tidegate.v1: batch too large",
+    closeCode: 1009,
+  });
   const chatty = greeted();
   const limits = Array.from({ length: 65 }, (_, index) => bytes(`03 05 80 04 00 ${(index + 1).toString(16)} 00`));
   for (const credit of limits.slice(0, 64)) chatty.it.receive(credit, 1);

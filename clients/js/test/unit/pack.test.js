@@ -34,7 +34,16 @@ test("it is small, complete, imports, and its types hold", () => {
   assert.equal(run("node", ["import.js"]).trim(), "wss://localhost/x WebSocketError 3000 WebSocketError 1006");
 
   writeFileSync(join(folder, "use.ts"), USE);
-  const flags = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2023,dom,dom.asynciterable"];
+  const flags = [
+    "--noEmit",
+    "--strict",
+    "--target",
+    "es2022",
+    "--module",
+    "nodenext",
+    "--lib",
+    "es2023,dom,dom.asynciterable",
+  ];
   run(program("tsc"), [...flags, "--types", "", "use.ts"]);
   writeFileSync(join(folder, "misuse.ts"), USE.replace("closeCode", "clsoeCode"));
   assert.throws(() => run(program("tsc"), [...flags, "--types", "", "misuse.ts"]));

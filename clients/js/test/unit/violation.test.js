@@ -70,7 +70,10 @@ test("a Close without END is not clean", async () => {
     socket.send(Buffer.concat([welcome(262_144), frame(0x10, "last words")]));
     socket.close(1000, "no END");
   });
-  const socket = new WebSocketStream(`ws://127.0.0.1:${server.address().port}`, { credits: true, platform: { WebSocket } });
+  const socket = new WebSocketStream(`ws://127.0.0.1:${server.address().port}`, {
+    credits: true,
+    platform: { WebSocket },
+  });
   const reader = (await socket.opened).readable.getReader();
   assert.deepEqual(await reader.read(), { value: "last words", done: false });
   await assert.rejects(reader.read(), { name: "WebSocketError", closeCode: 1000, reason: "no END" });

@@ -67,6 +67,28 @@ test("rule 6: a protocol that was asked for must be selected", async (t) => {
   await neverOpens(t, t.connect("/no-protocol", { protocols: ["a"] }));
 });
 
+test(
+  "credits are asked for by option or by protocol, and the page does not see them",
+  async (t) => {
+    for (const options of [
+      { credits: true },
+      { credits: undefined, protocols: ["tidegate.v1"] },
+      { credits: { window: 1000 } },
+    ]) {
+      const { socket, reader, writer, protocol } = await t.open("/echo", options);
+      t.equal(protocol, "");
+      await writer.write("x".repeat(5000));
+      t.equal(/** @type {any} */ ((await reader.read()).value).length, 5000);
+      socket.close();
+      t.equal((await socket.closed).closeCode, 1005);
+    }
+    const { protocol } = await t.open("/echo", { protocols: ["chat", "tidegate.v1"] });
+    t.equal(protocol, "chat");
+    t.throws(() => t.connect("/echo", { credits: { window: 0 } }), "RangeError");
+  },
+  ["credits"],
+);
+
 test("rule 7: opened gives two streams and two strings, by both its names", async (t) => {
   const socket = t.connect("/echo");
   t.ok(socket.opened === socket.connection, "connection is opened");

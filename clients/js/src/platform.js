@@ -34,8 +34,11 @@
 /** Our own classes carry this mark, so that one that was made global is not taken for the runtime's. */
 export const OURS = Symbol.for("tidegate.WebSocketStream");
 
-/** Remembered, so that a page may put ours in its place. */
-const NATIVE = /** @type {any} */ (globalThis).WebSocketStream;
+/**
+ * Remembered, so that a page may put ours in its place. Deno's is left alone: it is unstable, and opens without the
+ * protocol that was asked for.
+ */
+const NATIVE = "Deno" in globalThis ? undefined : /** @type {any} */ (globalThis).WebSocketStream;
 
 /**
  * The runtime's, with what the application brings in its place.

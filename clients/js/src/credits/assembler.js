@@ -59,13 +59,18 @@ export class Assembler {
 
   /** @param {{ isText: boolean, parts: Uint8Array[] }} message */
   #join({ isText, parts }) {
-    if (!isText) return joined(parts);
+    if (!isText) return parts.length === 1 ? copyOf(parts[0]) : joined(parts);
     try {
       return this.#decoder.decode(parts.length === 1 ? parts[0] : joined(parts));
     } catch {
       throw new Violation("not UTF-8");
     }
   }
+}
+
+/** @param {Uint8Array} bytes @returns {Uint8Array<ArrayBuffer>} */
+function copyOf(bytes) {
+  return new Uint8Array(bytes);
 }
 
 /** Whether a frame of this type carries a message. @param {number} type */

@@ -1,11 +1,11 @@
 // What credits cost in throughput, and what a server can push into a page that does not read: the figures of
 // docs/benchmarks.md, as a table. Run it on a quiet machine.
 //
-// Usage: measure.mjs URL [ROUNDS], with a release build of the contract server at URL. Needs TIDEGATE_TOOLS.
+// Usage: measure.mjs URL [ROUNDS [BROWSER]], with a release build of the contract server at URL. Needs TIDEGATE_TOOLS.
 import { launch, resultOf } from "./launch.mjs";
 import { serve } from "./serve.mjs";
 
-const [url, rounds = "5"] = process.argv.slice(2);
+const [url, rounds = "5", only = ""] = process.argv.slice(2);
 const SIZES = [1024, 16_384, 65_536];
 const LANES = {
   chromium: ["classic", "ponyfill", "credits", "native", "guarded"],
@@ -23,7 +23,7 @@ const median = (/** @type {number[]} */ numbers) => numbers.sort((a, b) => a - b
 console.log(
   "| browser | lane | pushed unread, MiB | 1 KiB, MiB/s | 16 KiB, MiB/s | 64 KiB, MiB/s |\n|---|---|---|---|---|---|",
 );
-for (const [name, lanes] of Object.entries(LANES)) {
+for (const [name, lanes] of Object.entries(LANES).filter(([name]) => name.includes(only))) {
   const { browser, close } = await launch(/** @type {"chromium" | "firefox"} */ (name));
   /** @type {Record<string, number[]>} */
   const speeds = {};

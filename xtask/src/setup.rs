@@ -40,6 +40,7 @@ const SYSTEM: &[(&[&str], &[&str])] = &[
     (&["sh", "-c", "PATH=$PATH:/usr/sbin haproxy -v"], &["haproxy"]),
     (&["sh", "-c", "PATH=$PATH:/usr/sbin nghttpx --version"], &["nghttp2-proxy"]),
     (&["python3", "-c", "import ensurepip, venv; print('there')"], &["python3", "python3-venv"]),
+    (&["valgrind", "--version"], &["valgrind"]),
     (&["node", "--version"], &["nodejs"]),
     (&["npm", "--version"], &["npm"]),
 ];

@@ -11,7 +11,7 @@ use crate::process::first_line;
 use crate::session::Session;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{Failure, api, fuzz, setup};
+use crate::{Failure, api, fuzz, instructions, setup};
 
 /// A step, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -27,6 +27,7 @@ pub(crate) enum Step {
     Js,
     AutobahnServer,
     AutobahnClient,
+    Instructions,
     Fuzz,
 }
 
@@ -81,6 +82,7 @@ impl Step {
             Self::Js => "js",
             Self::AutobahnServer => "autobahn-server",
             Self::AutobahnClient => "autobahn-client",
+            Self::Instructions => "instructions",
             Self::Fuzz => "fuzz",
         }
     }
@@ -98,6 +100,7 @@ impl Step {
             Self::Js => "the browser package in Chromium, Firefox, Node, Deno and Bun",
             Self::AutobahnServer => "the public suite against `tidegate listen --echo`, 385 of its 517 cases",
             Self::AutobahnClient => "the same cases against the library's client",
+            Self::Instructions => "what an echoed message costs in user code, against docs/instructions.txt",
             Self::Fuzz => "20 s of each fuzz target, where there is a nightly toolchain",
         }
     }
@@ -110,7 +113,7 @@ impl Step {
     fn needs(self) -> &'static [Self] {
         match self {
             Self::Test => &[Self::Setup, Self::Build],
-            Self::Js | Self::AutobahnServer | Self::AutobahnClient => &[Self::Setup],
+            Self::Js | Self::AutobahnServer | Self::AutobahnClient | Self::Instructions => &[Self::Setup],
             _ => &[],
         }
     }
@@ -118,7 +121,7 @@ impl Step {
     fn limit(self) -> Duration {
         let minutes = match self {
             Self::Fmt => 2,
-            Self::Doc | Self::Api | Self::Doctest => 10,
+            Self::Doc | Self::Api | Self::Doctest | Self::Instructions => 10,
             Self::Js => 12,
             Self::Setup | Self::Clippy | Self::Build | Self::AutobahnServer | Self::AutobahnClient => 15,
             Self::Fuzz => 20,
@@ -185,6 +188,10 @@ impl Step {
             Self::Js => js(workspace, session),
             Self::AutobahnServer => autobahn(workspace, session, Role::Server),
             Self::AutobahnClient => autobahn(workspace, session, Role::Client),
+            Self::Instructions => {
+                let arguments = instructions::Arguments { write: false };
+                instructions::run(workspace, session, &arguments).map(Found::Check)
+            }
             Self::Fuzz => fuzz(workspace, session),
         }
     }

@@ -33,13 +33,22 @@ impl Certificates {
     /// When the cryptography fails to make a key.
     #[must_use]
     pub fn make() -> Self {
+        Self::make_for(["localhost", "127.0.0.1", "::1"])
+    }
+
+    /// A new authority with a new certificate for these names and addresses.
+    ///
+    /// # Panics
+    ///
+    /// When the cryptography fails to make a key, or one of them cannot stand in a certificate.
+    #[must_use]
+    pub fn make_for<const N: usize>(names: [&str; N]) -> Self {
         let mut authority = params("Tidegate throwaway authority", Vec::new());
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(authority, new_key()).expect("an authority signs itself");
 
-        let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-        let mut server = params("localhost", names.to_vec());
+        let mut server = params("localhost", names.map(str::to_owned).to_vec());
         server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         server.use_authority_key_identifier_extension = true;

@@ -6,3 +6,4 @@ pub mod program;
 #[expect(missing_docs, reason = "the verbs of a scripted peer speak for themselves")]
 pub mod raw;
 pub mod tools;
+pub mod wpt;

@@ -13,6 +13,7 @@ mod setup;
 mod tally;
 mod test;
 mod workspace;
+mod wpt;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Count the instructions that a message costs, and compare them with what is written down.
     Instructions(instructions::Arguments),
+    /// Run the public web-platform-tests of `websockets/` in Chromium and Firefox.
+    Wpt(wpt::Arguments),
     /// Only install what the tests need.
     #[command(after_help = "Example:\n  cargo xtask setup\n\nWhat is there already stays as it is.")]
     Setup,
@@ -86,6 +89,7 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Bench(arguments) => bench::run(&workspace, &mut Session::shown(), &arguments),
         Command::Fuzz(arguments) => fuzz::run(&workspace, &mut Session::shown(), &arguments),
         Command::Instructions(arguments) => instructions::run(&workspace, &mut Session::shown(), &arguments),
+        Command::Wpt(arguments) => wpt::run(&workspace, &mut Session::shown(), &arguments),
         Command::Setup => {
             setup::run(&workspace, &mut Session::shown())?;
             println!("the tools are in {}", workspace.tools.display());

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use tidegate_proto::websocket::FrameHeader;
+use tidegate_proto::websocket::{FrameHeader, apply_mask};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Any byte stream both ways.
@@ -147,52 +147,98 @@ impl AsyncWrite for Gated {
     }
 }
 
-/// Follows the frames of a peer, and sees its Close before the library does.
+/// Follows the frames of a peer, and sees its Close before the library does; with credits its END, which is what the
+/// library answers then (docs/protocol.md, section 7). Messages must not be compressed.
 #[derive(Default)]
 struct Scanner {
     header: Vec<u8>,
     /// What is still to come of the payload.
-    payload: u64,
+    rest: u64,
+    /// The beginning of a binary payload, and how it is masked.
+    batch: Option<(Vec<u8>, [u8; 4])>,
 }
+
+/// A batch that ends a connection is short.
+const MAX_BATCH_BYTES: usize = 1024;
 
 impl Scanner {
     fn sees_close(&mut self, mut bytes: &[u8]) -> bool {
         loop {
-            let skipped = self.payload.min(bytes.len() as u64);
-            self.payload -= skipped;
-            bytes = &bytes[skipped as usize..];
-            let Some((&byte, rest)) = bytes.split_first() else { return false };
+            let len = self.rest.min(bytes.len() as u64);
+            let (payload, behind) = bytes.split_at(len as usize);
+            self.rest -= len;
+            if self.sees_end(payload) {
+                return true;
+            }
+            let Some((&byte, behind)) = behind.split_first() else { return false };
             self.header.push(byte);
-            bytes = rest;
+            bytes = behind;
             // A frame that is wrong is the library's affair.
             if let Ok(Some((header, _))) = FrameHeader::parse(&self.header) {
-                if self.header[0] & 0x0f == 8 {
+                let opcode = self.header[0] & 0x0f;
+                if opcode == 8 {
                     return true;
                 }
-                self.payload = header.payload_len;
+                self.rest = header.payload_len;
+                self.batch = header.masking_key.filter(|_| opcode == 2).map(|key| (Vec::new(), key));
                 self.header.clear();
             }
         }
     }
+
+    fn sees_end(&mut self, payload: &[u8]) -> bool {
+        let Some((batch, _)) = &mut self.batch else { return false };
+        let room = MAX_BATCH_BYTES - batch.len();
+        batch.extend_from_slice(&payload[..payload.len().min(room)]);
+        if self.rest > 0 {
+            return false;
+        }
+        self.batch.take().is_some_and(|(mut batch, key)| {
+            apply_mask(key, 0, &mut batch);
+            has_end(&batch)
+        })
+    }
 }
+
+/// Whether a frame of this batch is an END: a type and a length before each payload.
+fn has_end(mut batch: &[u8]) -> bool {
+    while let [kind, first, ..] = *batch {
+        let len_bytes = 1 << (first >> 6);
+        let Some(rest) = batch.get(2..1 + len_bytes) else { return false };
+        let len = rest.iter().fold(usize::from(first & 0x3f), |len, byte| len << 8 | usize::from(*byte));
+        if kind == END {
+            return true;
+        }
+        batch = batch.get(1 + len_bytes..).and_then(|rest| rest.get(len..)).unwrap_or_default();
+    }
+    false
+}
+
+const END: u8 = 0x07;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raw::{CLOSE, TEXT, frame};
+    use crate::raw::{BINARY, CLOSE, TEXT, frame};
 
     #[test]
     fn a_close_is_seen_however_its_bytes_come() {
-        let bytes = [frame(TEXT, &[8; 200], true), frame(CLOSE, &[3, 232], true)].concat();
-        let seen_after = |step: usize| {
-            let mut scanner = Scanner::default();
-            bytes.chunks(step).position(|chunk| scanner.sees_close(chunk)).map(|at| at * step / 206)
-        };
-        for step in [1, 7, 1000] {
-            assert!(seen_after(step).is_some());
+        let before = [frame(TEXT, &[8; 200], true), frame(BINARY, &[], true)].concat();
+        let pong_and_end = [6, 1, 1, END, 5, 3, 232, 98, 121, 101];
+        for last in [frame(CLOSE, &[3, 232], true), frame(BINARY, &pong_and_end, true)] {
+            for step in [1, 7, 1000] {
+                let mut scanner = Scanner::default();
+                assert!(!before.chunks(step).any(|chunk| scanner.sees_close(chunk)));
+                assert!(last.chunks(step).any(|chunk| scanner.sees_close(chunk)), "in steps of {step}");
+            }
         }
-        let mut scanner = Scanner::default();
-        assert!(!scanner.sees_close(&bytes[..208]));
-        assert!(scanner.sees_close(&bytes[208..214]));
+    }
+
+    #[test]
+    fn messages_are_no_end() {
+        // A text of 7s with its length in two bytes, and a batch that was cut.
+        let text = [&[0x10, 0x40, 100][..], &[7; 100]].concat();
+        assert!(!has_end(&text) && has_end(&[text, vec![END, 0]].concat()));
+        assert!(!has_end(&[0x10, 0x80, 0, 0]) && !has_end(&[0x10, 9, 7]) && !has_end(&[]));
     }
 }

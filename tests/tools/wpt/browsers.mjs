@@ -27,6 +27,9 @@ const CHROMIUM_FLAGS = [
   '--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable',
 ];
 
+/** Cookies of other sites are allowed, as the tests expect. Else credentials are blocked with them. */
+const CHROMIUM_PREFERENCES = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } };
+
 const FIREFOX_PREFERENCES = {
   // Off the network.
   'network.captive-portal-service.enabled': false,
@@ -64,6 +67,10 @@ export async function launch(name, { ca, hosts }) {
   const profile = join(home, 'profile');
   // Chromium reads whom to trust from a database in the home folder, Firefox from its profile.
   trust(ca, name === 'chromium' ? join(home, '.pki', 'nssdb') : profile, home);
+  if (name === 'chromium') {
+    mkdirSync(join(profile, 'Default'), { recursive: true });
+    writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify(CHROMIUM_PREFERENCES));
+  }
   const rules = hosts.map((host) => `MAP ${host} 127.0.0.1`).join(',');
   const proxyless = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/_proxy$/i.test(key)));
   const common = {

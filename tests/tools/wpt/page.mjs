@@ -16,7 +16,7 @@ export async function runPage(browser, url, isLong) {
   let crash = null;
   let page = null;
   try {
-    page = await browser.newPage();
+    page = await inTurn(() => openTab(browser));
     page.on('error', (error) => (crash = error));
     await page.goto(url, { waitUntil: 'domcontentloaded', timeout: LIMIT_MS.short });
     while (Date.now() < deadline) {
@@ -29,7 +29,28 @@ export async function runPage(browser, url, isLong) {
   } catch (error) {
     return { harness: crash ? 'CRASH' : 'ERROR', message: String(error), tests: [] };
   } finally {
-    await Promise.race([page?.close().catch(() => {}), sleep(5_000)]);
+    await inTurn(() => Promise.race([page?.close().catch(() => {}), sleep(5_000)]));
+  }
+}
+
+let turn = Promise.resolve();
+
+/** Tabs are opened and closed one at a time: Firefox fails to make one while another goes. */
+function inTurn(act) {
+  const acted = turn.then(act);
+  turn = acted.catch(() => {});
+  return acted;
+}
+
+/** A test that closes a window of its own may disturb it all the same. */
+async function openTab(browser) {
+  for (let left = 3; ; left -= 1) {
+    try {
+      return await browser.newPage();
+    } catch (error) {
+      if (left === 0 || !browser.connected) throw error;
+      await sleep(500);
+    }
   }
 }
 

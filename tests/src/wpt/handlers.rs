@@ -19,7 +19,7 @@ const MAX_MESSAGE_BYTES: u64 = 64 << 20;
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
 /// How long a connection that is to be cut is left open.
-const OPEN: Duration = Duration::from_millis(250);
+const OPEN: Duration = Duration::from_secs(1);
 
 /// What the tests mean by a farewell.
 const GOODBYE: &str = "Goodbye";

@@ -19,7 +19,7 @@ pub struct Config {
     pub(crate) deflate: Option<DeflateConfig>,
 }
 
-/// The most bytes that wait undecoded in a connection.
+/// The most bytes that wait undecoded in a connection: 64 KiB of payload, and the headers of the frames around it.
 pub const READ_BUFFER_BYTES: usize = 72 * 1024;
 
 /// What each fragment beyond the first counts against [`Config::max_message_bytes`], so that a message of empty

@@ -15,7 +15,7 @@ use super::writable::Writable;
 
 /// The messages that the peer sends, pulled one at a time.
 ///
-/// Nothing is decoded, and beyond 64 KiB nothing is read from the transport, before somebody asks; that is what
+/// Nothing is decoded, and beyond 72 KiB nothing is read from the transport, before somebody asks; that is what
 /// makes the peer wait. (A reader that stays away for a second has at most 16 KiB and one message decoded ahead, so
 /// that a ping or a Close behind them is seen.) Dropping this half drops messages from then on; the connection
 /// stays open for the writer.

@@ -21,7 +21,7 @@ pub struct Stats {
     pub write_waits: u64,
     /// How long writes have waited altogether.
     pub write_waited: Duration,
-    /// Bytes that wait undecoded; at most 64 KiB.
+    /// Bytes that wait undecoded; at most 72 KiB.
     pub undecoded_bytes: usize,
     /// Bytes of a message of which not all has come.
     pub assembling_bytes: usize,

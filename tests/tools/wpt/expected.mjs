@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 /**
  * @typedef {{ browser: string, carrier: string, scope: string, variant: string, file: string, subtest: string,
- *   reason: string, mayPass: boolean, line: number, isUsed: boolean }} Entry
+ *   reason: string, mayPass: boolean, line: number, isSeen: boolean, isUsed: boolean }} Entry
  */
 
 /**
@@ -26,7 +26,8 @@ export function readExpected(path) {
     const match = /^(\S+) (\S+) (\S+) (\S+) (\S+) (.+)$/.exec(line);
     if (!match || reason === null) throw new Error(`${path}:${at + 1}: no entry, or one without a reason: ${line}`);
     const [, browser, carrier, scope, variant, file, subtest] = match;
-    entries.push({ browser, carrier, scope, variant, file, subtest, reason, mayPass, line: at + 1, isUsed: false });
+    const place = { browser, carrier, scope, variant, file, subtest };
+    entries.push({ ...place, reason, mayPass, line: at + 1, isSeen: false, isUsed: false });
   }
   return entries;
 }
@@ -44,6 +45,7 @@ export function judge(entries, task, tests) {
   const own = entries.filter((entry) =>
     ['browser', 'carrier', 'scope', 'variant', 'file'].every((key) => matches(entry[key], task[key])),
   );
+  for (const entry of own) entry.isSeen = true;
   const verdict = { passed: 0, expected: 0, unexpected: [] };
   for (const test of tests) {
     const entry = own.find(({ subtest }) => matches(subtest, oneLine(test.name)));
@@ -65,6 +67,11 @@ export function judge(entries, task, tests) {
     verdict.unexpected.push({ name: '*', status: 'PASS', message });
   }
   return verdict;
+}
+
+/** Entries of pages that were run, for subtests that these do not have. @param {Entry[]} entries */
+export function stale(entries) {
+  return entries.filter(({ isSeen, isUsed }) => isSeen && !isUsed);
 }
 
 /** Names of subtests may hold line ends, and what no line can hold. */

@@ -92,6 +92,7 @@ fn without_deflate(acceptor: Acceptor) -> Acceptor {
 fn any() -> Acceptor {
     Acceptor::new()
         .config(config())
+        .credits(tidegate::Credits::default().max_message(MAX_MESSAGE_BYTES))
         .origins(OriginPolicy::Any)
         .handshake_timeout(HANDSHAKE)
         .authorize_async(|request, offer| Box::pin(judge(request, offer)))

@@ -96,6 +96,11 @@ export class Machine {
     return this.#sender.isBusy;
   }
 
+  /** Whether another message may begin. */
+  get hasCredit() {
+    return this.#sender.hasCredit;
+  }
+
   /** Whether there is something to send that does not wait for credit. */
   get hasControl() {
     return this.#control.length > 0 || this.#grant !== undefined || this.#pong !== undefined;

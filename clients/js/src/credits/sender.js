@@ -50,6 +50,11 @@ export class Sender {
     return this.#message !== undefined;
   }
 
+  /** Whether another message may begin. */
+  get hasCredit() {
+    return this.#sent < this.#limit;
+  }
+
   /** Drops the message, if it has not begun to be sent. */
   drop() {
     if (this.#message?.offset === 0) this.#message = undefined;

@@ -6,17 +6,19 @@
  * @property {(data: string | Uint8Array) => void | Promise<void>} send copies the data; settles when there is room
  *   for more, and not at all once the peer has begun to close. Called again only after that.
  * @property {(chunk: import("./chunk.js").Chunk) => void} taken the application has read this message
+ * @property {() => void} [closing] `close` will be called once the writes are done: from now on a write settles when it
+ *   has left, whether there is room for more or not
  * @property {(info: import("./close_info.js").CloseInfo) => void} close closes behind what was sent; then comes
  *   `onEnd`. Called once, and only when open. If the peer has begun to close, its code and reason are the answer.
  * @property {() => void} fail gives up at once, in any state; `onEnd` need not come
  *
  * What a carrier tells. `onOpen` comes first and once, `onMessage` while open, `onEnd` last and once. `onEnding` comes
  * at most once, where a carrier lets the application finish its writes: the peer closes, all it sent has been read,
- * and now `close` is to be called.
+ * and now `close` is to be called. It tells whether a write still waits, which will not settle.
  * @typedef {object} CarrierEvents
  * @property {(opened: { protocol: string, extensions: string }) => void} onOpen
  * @property {(chunk: import("./chunk.js").Chunk) => void} onMessage
- * @property {() => void} onEnding
+ * @property {(isWaiting: boolean) => void} onEnding
  * @property {(end: End) => void} onEnd
  *
  * @typedef {object} End

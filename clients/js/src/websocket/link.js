@@ -23,6 +23,8 @@ export class Link {
   #carrier;
   /** @type {import("../deferred.js").Deferred<void>} */
   #ended = deferred();
+  /** Whether a write still waited when the peer closed. */
+  #hasLost = false;
   #readable;
   #writable;
   #signal;
@@ -64,6 +66,7 @@ export class Link {
       this.#giveUp(webSocketError(why), webSocketError(why, LOST.closeCode));
     } else if (this.#state === "open") {
       this.#state = "closing";
+      this.#carrier?.closing?.();
       this.#writable.finish(() => this.#carrier?.close(info), invalidState("the connection is closing"));
     }
   }
@@ -74,7 +77,7 @@ export class Link {
       this.#carrier = carry(request, {
         onOpen: (opened) => this.#open(opened),
         onMessage: (chunk) => this.#readable.push(chunk),
-        onEnding: () => this.close(EMPTY),
+        onEnding: (isWaiting) => this.#peerEnds(isWaiting),
         onEnd: (end) => this.#end(end),
       });
     } catch (error) {
@@ -89,6 +92,19 @@ export class Link {
     this.#state = "open";
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.opened.resolve({ readable: this.#readable.stream, writable: this.#writable.stream, protocol, extensions });
+  }
+
+  /**
+   * The peer closes. A write that still waits then has failed, as it would have without credits. It is told so when
+   * `closed` is, so that a page that looks at `closed` first finds nothing unhandled.
+   *
+   * @param {boolean} isWaiting
+   */
+  #peerEnds(isWaiting) {
+    if (this.#state !== "open" || !isWaiting) return this.close(EMPTY);
+    this.#hasLost = true;
+    this.#state = "closing";
+    this.#carrier?.close(EMPTY);
   }
 
   /** Ends what is not open yet. @param {unknown} opened @param {unknown} closed */
@@ -112,7 +128,7 @@ export class Link {
     if (this.#state === "connecting") return this.#failToOpen("the connection could not be opened");
     if (this.#state === "closed") return;
     this.#state = "closed";
-    const wasSent = !this.#writable.isBusy && !this.#writable.hasGivenUp;
+    const wasSent = !this.#hasLost && !this.#writable.isBusy && !this.#writable.hasGivenUp;
     const error = isClean && wasSent ? undefined : uncleanError(isClose, closeCode, reason);
     this.#writable.fail(isClose ? invalidState("the connection is closed") : error);
     if (error) this.#ended.reject(error);

@@ -23,6 +23,9 @@ export class Credited {
   /** So that small messages which are written one after the other leave together. */
   #turn;
   #over = false;
+  #isClosing = false;
+  /** Whether the page cannot have done anything yet since it opened: an END may come with the greeting. */
+  #isFresh = true;
   /** The write whose message has not left, or that left no room. @type {(() => void) | undefined} */
   #written;
 
@@ -62,8 +65,8 @@ export class Credited {
       return this.#fail(error);
     }
     this.#deadlines.heard();
-    this.#answerEnd();
     this.#pump();
+    this.#answerEnd();
   }
 
   /**
@@ -96,6 +99,11 @@ export class Credited {
     if (!this.#over && this.#machine.hasControl) this.#pump();
   }
 
+  closing() {
+    this.#isClosing = true;
+    this.#pump();
+  }
+
   /** @param {import("../close_info.js").CloseInfo} info */
   close(info) {
     // An answer tells the code and reason that came.
@@ -112,7 +120,8 @@ export class Credited {
 
   /** Whether the next message may be written. */
   get #isReady() {
-    return !this.#machine.isSending && this.#outlet.hasRoom;
+    const hasCredit = this.#machine.hasCredit || this.#isClosing;
+    return !this.#machine.isSending && hasCredit && this.#outlet.hasRoom;
   }
 
   /** Sends what may be sent, as far as there is room. */
@@ -135,12 +144,20 @@ export class Credited {
   /** @param {string} protocol */
   #welcomed(protocol) {
     this.#deadlines.greeted();
+    this.#platform.setTimeout(() => {
+      this.#isFresh = false;
+      this.#answerEnd();
+    }, 0);
     this.#events.onOpen({ protocol, extensions: this.#socket.extensions ?? "" });
   }
 
   /** The peer has ended, and everything before that has been read: now it is our turn. */
   #answerEnd() {
-    if (this.#machine.peerEnd && this.#machine.unread === 0 && !this.#machine.ownEnd) this.#events.onEnding();
+    const { peerEnd, unread, ownEnd } = this.#machine;
+    if (this.#over || this.#isFresh || !peerEnd || unread > 0 || ownEnd) return;
+    const isWaiting = this.#written !== undefined;
+    this.#written = undefined;
+    this.#events.onEnding(isWaiting);
   }
 
   /** @param {Violation} violation */

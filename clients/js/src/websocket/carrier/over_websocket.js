@@ -47,6 +47,10 @@ export class OverWebSocket {
     this.#carrier?.taken(chunk);
   }
 
+  closing() {
+    if (this.#carrier instanceof Credited) this.#carrier.closing();
+  }
+
   /** @param {import("../close_info.js").CloseInfo} info */
   close(info) {
     this.#carrier?.close(info);

@@ -81,6 +81,22 @@ async fn who_has_closed_can_still_read_and_the_other_one_can_answer() {
 }
 
 #[tokio::test]
+async fn the_last_message_can_be_answered_although_the_end_came_with_it() {
+    let ((server, mut near), (client, mut far)) = open_pair().await;
+    soon(far.writable.write("question")).await.expect("it is open");
+    client.close((1000, "that was all")).expect("it may be sent");
+    assert_eq!(soon(near.readable.read()).await.expect("it is open"), Some("question".into()));
+    // Long enough for everything else to look at what has come.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    soon(near.writable.write("answer")).await.expect("its reader has not met the end");
+    assert_eq!(soon(near.readable.read()).await.expect("it ended cleanly"), None);
+    assert_eq!(soon(far.readable.read()).await.expect("it is open"), Some("answer".into()));
+    assert_eq!(soon(far.readable.read()).await.expect("it ended cleanly"), None);
+    assert_eq!(soon(server.closed()).await.expect("it ended cleanly"), info(1000, "that was all"));
+    assert_eq!(soon(client.closed()).await.expect("it ended cleanly").close_code, 1000);
+}
+
+#[tokio::test]
 async fn both_may_close_at_once() {
     let ((server, _near), (client, _far)) = open_pair().await;
     server.close((3001, "server")).expect("it may be sent");

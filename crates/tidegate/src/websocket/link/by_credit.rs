@@ -8,8 +8,17 @@ use super::{AHEAD_BYTES, Link};
 
 impl Link {
     /// Takes in all that comes, messages, grants and the end, whether anybody reads or not.
+    ///
+    /// The peer's END is for the reader to meet, even when no message lies before it any more: until the reader comes
+    /// again, what it has read may still be answered. But an end that leaves nothing to answer is told at once.
     pub(crate) fn poll_take_in(&mut self, cx: &mut Context<'_>) {
         while self.connection.take_in() && self.poll_fill(cx).is_ready() {}
+        if self.connection.outcome().is_some() {
+            self.meet_end();
+        }
+    }
+
+    fn meet_end(&mut self) {
         let end = self.connection.poll_end();
         self.take_event(end);
     }
@@ -17,12 +26,14 @@ impl Link {
     /// For a reader that stays away.
     pub(super) fn poll_ahead_by_credit(&mut self, cx: &mut Context<'_>) {
         self.poll_take_in(cx);
+        self.meet_end();
         self.connection.answer_end(AHEAD_BYTES);
     }
 
     /// For a reader that never comes again. What came before the end of the transport can still be read.
     pub(super) fn poll_discard_by_credit(&mut self, cx: &mut Context<'_>) {
         self.poll_take_in(cx);
+        self.meet_end();
         while self.connection.outcome().is_none() && self.next_message().is_some() {}
     }
 

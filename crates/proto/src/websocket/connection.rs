@@ -335,6 +335,12 @@ impl Connection {
         self.peer_progress.accepted - self.peer_progress.answered_until
     }
 
+    /// Whether the newest ping has not left yet: it waits behind what the transport takes slowly.
+    #[must_use]
+    pub fn has_unsent_ping(&self) -> bool {
+        self.peer_progress.ping.as_ref().is_some_and(|ping| ping.ends_at > self.transmit.sent())
+    }
+
     /// Bytes held of a message of which not all has come.
     #[must_use]
     pub fn assembling_bytes(&self) -> usize {

@@ -8,10 +8,19 @@ pub(crate) struct PeerProgress {
     /// What was accepted for the peer so far, by what it costs to hold: wire bytes would not tell, since compressed ones
     /// grow.
     pub(crate) accepted: u64,
-    /// The newest ping of ours: its payload, and what was accepted before it.
-    pub(crate) ping: Option<Box<(Bytes, u64)>>,
+    /// The newest ping of ours.
+    pub(crate) ping: Option<Box<Ping>>,
     /// What was accepted up to here has been seen by the peer: it answered a ping behind it.
     pub(crate) answered_until: u64,
+}
+
+/// A ping that was queued.
+pub(crate) struct Ping {
+    pub(crate) payload: Bytes,
+    /// What was accepted before it.
+    pub(crate) accepted: u64,
+    /// Where it ends in the output.
+    pub(crate) ends_at: u64,
 }
 
 impl PeerProgress {
@@ -22,8 +31,8 @@ impl PeerProgress {
     }
 
     pub(crate) fn take_pong(&mut self, payload: &Bytes) {
-        if let Some(ping) = self.ping.take_if(|ping| ping.0 == payload) {
-            self.answered_until = ping.1;
+        if let Some(ping) = self.ping.take_if(|ping| ping.payload == payload) {
+            self.answered_until = ping.accepted;
         }
     }
 }

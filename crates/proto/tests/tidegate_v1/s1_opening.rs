@@ -114,10 +114,13 @@ fn each_row_of_the_table_of_the_opening() {
 }
 
 #[test]
-fn the_token_cannot_be_asked_for_twice() {
-    let options =
-        ClientOptions { protocols: vec!["tidegate.v1".into()], credits: true, ..ClientOptions::default() };
-    assert!(ClientHandshake::new(&URL.parse().unwrap(), options, [7; 16]).is_err());
+fn the_token_is_no_protocol_of_an_application() {
+    for credits in [true, false] {
+        let protocols = vec!["chat".into(), "tidegate.v1".into()];
+        let options = ClientOptions { protocols, credits, ..ClientOptions::default() };
+        let error = ClientHandshake::new(&URL.parse().unwrap(), options, [7; 16]).unwrap_err();
+        assert!(error.to_string().contains("ask for credits"), "{error}");
+    }
 }
 
 #[test]

@@ -76,6 +76,10 @@ pub(super) struct Watchdog {
     /// When to ping, or after a ping, when to give up.
     pulse: Option<Due>,
     is_pinged: bool,
+    /// The ping did not leave at once: what was written before it goes out slowly.
+    ping_waits: bool,
+    /// Bytes that had gone out when the ping was last looked at.
+    sent: u64,
     /// Those that are off by default take no room.
     rare: Option<Box<Rare>>,
 }
@@ -95,7 +99,7 @@ struct Due {
 
 impl Watchdog {
     pub(super) fn new(deadlines: Arc<Deadlines>) -> Self {
-        Self { deadlines, pulse: None, is_pinged: false, rare: None }
+        Self { deadlines, pulse: None, is_pinged: false, ping_waits: false, sent: 0, rare: None }
     }
 
     /// Looks at what is due, pings where that is asked for, and tells when to look again.
@@ -119,10 +123,11 @@ impl Watchdog {
             Some(due) if now < due.at => return Ok(()),
             Some(due) if due.count == heard && link.is_listening() => {
                 if self.is_pinged && link.connection.unanswered_bytes() < SLOW_PEER_BYTES {
-                    return Err(Cause::PongTimedOut(self.deadlines.pong_timeout));
+                    return self.look_at_ping(now, heard, link);
                 }
                 // Within a streamed frame there is no room for a ping, and no need: bytes are going out.
                 self.is_pinged = !self.is_pinged && link.ping();
+                (self.ping_waits, self.sent) = (false, link.connection.sent_bytes());
                 let wait = if self.is_pinged { self.deadlines.pong_timeout } else { interval };
                 self.pulse = Some(Due { at: now + wait, count: heard });
             }
@@ -132,6 +137,23 @@ impl Watchdog {
             }
         }
         Ok(())
+    }
+
+    /// A ping has not been answered in time. The time counts from when it has left, so a transport that takes what lies
+    /// before it slowly is waited for as long as it takes anything.
+    fn look_at_ping(&mut self, now: Instant, heard: u64, link: &Link) -> Result<(), Cause> {
+        let (is_unsent, sent) = (link.connection.has_unsent_ping(), link.connection.sent_bytes());
+        let is_moving = std::mem::replace(&mut self.sent, sent) < sent;
+        if !(std::mem::replace(&mut self.ping_waits, is_unsent) && is_moving) {
+            return Err(Cause::PongTimedOut(self.deadlines.pong_timeout));
+        }
+        self.pulse = Some(Due { at: now + self.deadlines.pong_timeout, count: heard });
+        Ok(())
+    }
+
+    /// To be called when all has been sent that the transport takes.
+    pub(super) fn after_flush(&mut self, link: &Link) {
+        self.ping_waits |= self.is_pinged && link.connection.has_unsent_ping();
     }
 
     fn look_at_stall(&mut self, now: Instant, link: &Link) -> Result<(), Cause> {

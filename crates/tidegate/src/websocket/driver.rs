@@ -109,6 +109,7 @@ impl Driver {
         let credits = state.link.connection.look_after_credits().map(Instant::from_std);
         // Looking ahead may have made a pong, and the watchdog a ping.
         let _ = state.link.poll_flush(cx);
+        self.watchdog.after_flush(&state.link);
         if state.link.connection.take_news() {
             shared.call_halves();
         }

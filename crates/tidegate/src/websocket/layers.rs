@@ -267,6 +267,10 @@ impl Layers {
         self.connection.side()
     }
 
+    pub(crate) fn has_unsent_ping(&self) -> bool {
+        self.connection.has_unsent_ping()
+    }
+
     pub(crate) fn unanswered_bytes(&self) -> u64 {
         self.connection.unanswered_bytes()
     }

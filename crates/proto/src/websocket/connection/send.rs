@@ -9,7 +9,7 @@ use crate::websocket::encoder::Head;
 use crate::websocket::fragmenter::fragments;
 use crate::websocket::frame::{MAX_CONTROL_PAYLOAD, Opcode, Side};
 use crate::websocket::message::Message;
-use crate::websocket::pongs::MAX_QUEUED_PONG_BYTES;
+use crate::websocket::pongs::{MAX_QUEUED_PONG_BYTES, Ping};
 use crate::websocket::prepared::Prepared;
 use crate::websocket::transmit::Transmit;
 
@@ -74,8 +74,11 @@ impl Connection {
         }
         self.check_sendable()?;
         self.encoder.frame(&mut self.transmit, Head::control(Opcode::Ping), payload);
-        self.peer_progress.ping =
-            Some(Box::new((Bytes::copy_from_slice(payload), self.peer_progress.accepted)));
+        self.peer_progress.ping = Some(Box::new(Ping {
+            payload: Bytes::copy_from_slice(payload),
+            accepted: self.peer_progress.accepted,
+            ends_at: self.transmit.sent() + self.transmit.remaining() as u64,
+        }));
         Ok(())
     }
 

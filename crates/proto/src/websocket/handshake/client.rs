@@ -131,8 +131,8 @@ impl ClientHandshake {
     ) -> Result<Self, InvalidRequest> {
         options.headers.remove(HOST);
         check_protocols(&options.protocols)?;
-        if options.credits && options.protocols.iter().any(|protocol| protocol == CREDIT_PROTOCOL) {
-            return Err(InvalidRequest::RepeatedProtocol(CREDIT_PROTOCOL.to_owned()));
+        if options.protocols.iter().any(|protocol| protocol == CREDIT_PROTOCOL) {
+            return Err(InvalidRequest::ReservedProtocol(CREDIT_PROTOCOL));
         }
         headers.insert(SEC_WEBSOCKET_VERSION, VERSION);
         let credits = options.credits.then_some(CREDIT_PROTOCOL);
@@ -238,6 +238,9 @@ pub enum InvalidRequest {
     /// A protocol twice; case makes no difference here, as in browsers' tests (RFC 6455 §4.1).
     #[error("protocol {0:?} is repeated")]
     RepeatedProtocol(String),
+    /// The token of credits, which is asked for by an option of its own.
+    #[error("protocol {0:?} is no application's: ask for credits instead")]
+    ReservedProtocol(&'static str),
     /// A header that only the handshake itself sets, an `Origin` beside the option, or a `Host` that is repeated
     /// or unfit.
     #[error("header {0} belongs to the opening handshake")]

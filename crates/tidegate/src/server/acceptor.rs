@@ -19,7 +19,7 @@ use super::origin::OriginPolicy;
 use super::policy::{Admission, Policy};
 use crate::http::tls::{ServerTls, TlsError};
 use crate::http::{Asked, HeadError, HeadLimits, Http2, Http2Error, Io};
-use crate::websocket::observe::{self, Peer};
+use crate::websocket::observe::{self, Peer, Scope};
 use crate::websocket::{Budget, Deadlines, Driver, Layers, Tuning, WebSocketStream, prepare};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
@@ -386,9 +386,19 @@ impl Accepted {
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         already_read: impl Into<Bytes>,
     ) -> WebSocketStream {
+        self.start_scoped(io, already_read).0
+    }
+
+    /// As [`start`](Self::start), and tells what a handler runs in.
+    pub(super) fn start_scoped(
+        self,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        already_read: impl Into<Bytes>,
+    ) -> (WebSocketStream, Scope) {
         let (socket, driver) = self.judged.start(io, already_read.into(), Asked::request_of(self.request));
+        let scope = driver.scope();
         tokio::spawn(driver);
-        socket
+        (socket, scope)
     }
 }
 

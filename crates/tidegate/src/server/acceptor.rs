@@ -263,8 +263,8 @@ impl Acceptor {
         self.with(|settings| settings.limits.per_ip = connections.max(1))
     }
 
-    /// How to tell which address a request counts for, where that is not its [`PeerAddress`]: behind a reverse
-    /// proxy, say, from a header that the proxy sets and nobody else can.
+    /// How to tell which address a request counts for, where that is not its [`PeerAddress`](crate::PeerAddress):
+    /// behind a reverse proxy, say, from a header that the proxy sets and nobody else can.
     #[must_use]
     pub fn peer_ip(self, find: impl Fn(&Request<()>) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.policy.find_ip = Some(Arc::new(find)))
@@ -272,7 +272,8 @@ impl Acceptor {
 
     /// How many opening handshakes [`serve`](Self::serve) has under way at a time, refusals included; 1,024 by
     /// default. Each takes at most [`handshake_timeout`](Self::handshake_timeout), and 2 s more to tell a client that it
-    /// is refused; and up to the [`head_limits`](Self::head_limits) in memory. Further clients wait in the listener's queue.
+    /// is refused; and up to the [`head_limits`](Self::head_limits) in memory. Further clients wait in the listener's
+    /// queue.
     #[must_use]
     pub fn max_handshakes(self, handshakes: usize) -> Self {
         self.with(|settings| settings.max_handshakes = handshakes.max(1))
@@ -306,7 +307,8 @@ impl Acceptor {
         self.accept_from(io, None).await
     }
 
-    /// As [`accept`](Self::accept), from a client at this address, which the hooks then see as [`PeerAddress`].
+    /// As [`accept`](Self::accept), from a client at this address, which the hooks then see as
+    /// [`PeerAddress`](crate::PeerAddress).
     ///
     /// Dropping the future closes `io`.
     ///

@@ -101,9 +101,10 @@ impl Assembler {
         self.message.is_some()
     }
 
-    /// Drops what is held of an unfinished message.
-    pub(crate) fn clear(&mut self) {
+    /// Drops all that is held, for no part will come any more.
+    pub(crate) fn end(&mut self) {
         self.message = None;
+        self.inflater = None;
     }
 
     /// Whether messages may come compressed.

@@ -194,10 +194,9 @@ impl Connection {
         if self.close_deadline.is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::CloseSent => Err(Failure::CloseTimedOut),
-            _ => Ok(()),
-        }
+        let is_unanswered = matches!(self.state, State::CloseSent);
+        self.stop_receiving(State::Ended);
+        if is_unanswered { Err(Failure::CloseTimedOut) } else { Ok(()) }
     }
 
     /// The buffer that undecoded input waits in, for a transport that appends to it directly instead of calling

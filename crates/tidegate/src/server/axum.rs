@@ -118,11 +118,7 @@ impl Upgrade {
     {
         match self.acceptor.upgrade_head(self.request, self.pending).await {
             Ok((response, upgrading)) => {
-                tokio::spawn(async move {
-                    // A client that went away before it had the response needs no socket.
-                    let Ok(socket) = upgrading.open().await else { return };
-                    handler(socket).await;
-                });
+                tokio::spawn(upgrading.handle(handler));
                 response.map(|()| Body::empty())
             }
             Err(refusal) => Rejection(refusal).into_response(),

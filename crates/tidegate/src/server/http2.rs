@@ -70,8 +70,9 @@ impl Acceptor {
     {
         match self.begin(io, peer.into()).await? {
             Begun::Http1(socket, driver) => {
+                let scope = driver.scope();
                 tokio::spawn(driver);
-                handler(socket).await;
+                scope.call(|| handler(socket)).await;
                 Ok(())
             }
             Begun::Http2(connection) => {
@@ -189,9 +190,9 @@ impl Acceptor {
             Ok((response, accepted)) => {
                 // Where the client has reset the stream already, nobody is left to tell.
                 if let Ok((io, _seat)) = responder.accept(response) {
-                    let socket = accepted.start(io, bytes::Bytes::new());
+                    let (socket, scope) = accepted.start_scoped(io, bytes::Bytes::new());
                     let shared = socket.shared().cloned();
-                    handler(socket).await;
+                    scope.call(|| handler(socket)).await;
                     // The seat is taken until the stream is over, which may be after the handler.
                     if let Some(shared) = shared {
                         shared.ending.wait().await;

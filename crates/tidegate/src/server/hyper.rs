@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use super::acceptor::{Accepted, Acceptor};
 use crate::http::tune;
 use crate::websocket::WebSocketStream;
+use crate::websocket::observe::Scope;
 
 /// A WebSocket that opens as soon as hyper has sent the response.
 ///
@@ -87,15 +88,28 @@ impl Upgrading {
     ///
     /// Dropping the future closes the connection.
     pub async fn open(self) -> Result<WebSocketStream, UpgradeError> {
+        self.open_scoped().await.map(|(socket, _)| socket)
+    }
+
+    /// As [`open`](Self::open), and tells what a handler runs in.
+    async fn open_scoped(self) -> Result<(WebSocketStream, Scope), UpgradeError> {
         let Self { accepted, pending } = self;
         Ok(match bare(pending.await?) {
             Ok((stream, already_read)) => {
                 // Without these options the connection still works.
                 let _ = tune(&stream);
-                accepted.start(stream, already_read)
+                accepted.start_scoped(stream, already_read)
             }
-            Err(upgraded) => accepted.start(TokioIo::new(upgraded), bytes::Bytes::new()),
+            Err(upgraded) => accepted.start_scoped(TokioIo::new(upgraded), bytes::Bytes::new()),
         })
+    }
+
+    /// Opens the WebSocket, and runs the handler.
+    #[cfg(any(feature = "tower", feature = "axum"))]
+    pub(super) async fn handle<F: Future<Output = ()>>(self, handler: impl FnOnce(WebSocketStream) -> F) {
+        // A client that went away before it had the response needs no socket.
+        let Ok((socket, scope)) = self.open_scoped().await else { return };
+        scope.call(|| handler(socket)).await;
     }
 }
 

@@ -8,6 +8,7 @@ mod http2;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod lease;
+mod opening;
 mod origin;
 mod per_core;
 mod places;

@@ -113,8 +113,9 @@ impl Acceptor {
                 match begun {
                     // In a task of its own, since that of the handshake is many times as large.
                     Some(Begun::Http1(socket, driver)) => {
+                        let scope = driver.scope();
                         let attending = Attending::new(driver);
-                        let handling = handler(socket);
+                        let handling = scope.call(|| handler(socket));
                         drop(more.spawn(attending.beside(handling)));
                     }
                     Some(Begun::Http2(connection)) => {

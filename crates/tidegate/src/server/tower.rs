@@ -93,11 +93,7 @@ where
         Box::pin(async move {
             let response = match acceptor.upgrade_head(head, pending).await {
                 Ok((response, upgrading)) => {
-                    tokio::spawn(async move {
-                        // A client that went away before it had the response needs no socket.
-                        let Ok(socket) = upgrading.open().await else { return };
-                        handler(socket).await;
-                    });
+                    tokio::spawn(upgrading.handle(handler));
                     response.map(|()| Full::default())
                 }
                 Err(refusal) => refusal.into_response().map(Full::from),

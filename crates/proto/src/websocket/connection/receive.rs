@@ -124,7 +124,7 @@ impl Connection {
                     Taking::Chunks => self.assembler.push_chunk(&part).map(|chunk| chunk.map(Event::Chunk)),
                 },
                 Ok(None) if self.input_ended => {
-                    self.state = State::Ended;
+                    self.stop_receiving(State::Ended);
                     return Some(Err(Failure::Lost));
                 }
                 Ok(None) => return None,
@@ -205,14 +205,15 @@ impl Connection {
         if let (State::Open, Ok(payload)) = (&self.state, close_payload(Some(close_code), reason)) {
             self.send_close(&payload);
         }
-        self.assembler.clear();
         self.stop_receiving(State::Failed);
     }
 
-    /// From here on nothing that comes matters, and the time to end is counted anew.
+    /// From here on nothing that comes matters, and the time to end is counted anew. What has come of a message goes
+    /// at once: the peer may take its time to end, or the application to let go of the connection.
     pub(super) fn stop_receiving(&mut self, state: State) {
         self.state = state;
         self.close_deadline = None;
         self.input.clear();
+        self.assembler.end();
     }
 }

@@ -1,11 +1,28 @@
 //! How a link ended, as far as it is known.
 
+use std::task::{Context, Poll};
+
 use tidegate_proto::websocket::{ApiMisuse, Phase};
 
 use super::super::error::{Cause, WebSocketError};
 use super::{Ending, Link};
 
 impl Link {
+    /// Drops what has come, as far as it makes messages.
+    pub(super) fn drop_chunks(&mut self) {
+        while self.next_chunk().is_some() {
+            self.has_dropped = true;
+        }
+    }
+
+    /// Awaits the end, for a reader that has come back too late: never an item.
+    pub(super) fn poll_end<T>(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll_next(cx, |link| {
+            link.drop_chunks();
+            None
+        })
+    }
+
     /// How the incoming half ended, whether the reader was told or not.
     pub(super) fn known_end(&self) -> Option<Ending> {
         self.incoming_end.as_deref().cloned().or_else(|| self.connection.outcome())

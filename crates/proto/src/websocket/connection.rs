@@ -28,7 +28,7 @@ use super::input::Input;
 use super::outgoing::Streaming;
 use super::pongs::{PeerProgress, Pongs};
 use super::transmit::Transmit;
-use super::{ApiMisuse, Chunk, CloseCode, CloseInfo, Message, PeerMisbehaved, Side};
+use super::{ApiMisuse, Chunk, CloseCode, CloseInfo, Message, PeerMisbehaved, Side, recycled};
 
 /// An open WebSocket connection, without its transport.
 ///
@@ -208,20 +208,23 @@ impl Connection {
 
     /// Where to read the payload of a large message directly, and how many bytes of it at most: without the copy that
     /// the way through [`input_buffer`](Self::input_buffer) takes. Tell [`handle_direct`](Self::handle_direct) how many
-    /// were appended. The buffer grows with what has come, not with what the header declares.
+    /// were appended. The buffer grows with what has come, not with what the header declares, unless the thread has one
+    /// of the right size left from an earlier message.
     pub fn direct_buffer(&mut self) -> Option<(&mut Vec<u8>, usize)> {
         let remaining = self.decoder.remaining();
         if self.input.len() > 0 || remaining < MIN_DIRECT_BYTES as u64 {
             return None;
         }
         let body = self.assembler.plain_body()?;
-        // In memory before long, and held to the limit of a message, so it fits a usize.
-        let wanted = remaining.min(body.len().max(READ_BUFFER_BYTES) as u64) as usize;
-        if body.capacity() - body.len() < wanted.min(READ_BUFFER_BYTES) {
+        let remaining = usize::try_from(remaining).unwrap_or(usize::MAX);
+        let wanted = remaining.min(body.len().max(READ_BUFFER_BYTES));
+        if body.capacity() - body.len() < wanted.min(READ_BUFFER_BYTES)
+            && !recycled::move_to_kept(body, body.len().saturating_add(remaining))
+        {
             body.reserve_exact(wanted);
         }
         let room = body.capacity() - body.len();
-        Some((body, room.min(usize::try_from(remaining).unwrap_or(usize::MAX))))
+        Some((body, room.min(remaining)))
     }
 
     /// Takes note that `read` bytes were appended to [`direct_buffer`](Self::direct_buffer).

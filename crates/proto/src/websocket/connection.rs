@@ -60,6 +60,8 @@ pub struct Connection {
     close_deadline: Option<Instant>,
     /// How much of a message may be held before inflating it pauses.
     inflate_until: usize,
+    /// Messages under this length go out whole and as they are.
+    plain_below: usize,
 }
 
 /// What the decoding of input brings to light.
@@ -112,6 +114,9 @@ enum State {
     Ended,
 }
 
+/// Messages under this size are copied without becoming a shared buffer first.
+const SMALL_MESSAGE_BYTES: usize = 4096;
+
 /// From which size on what is left of a frame is read to where it belongs, instead of being copied there.
 const MIN_DIRECT_BYTES: usize = 16 * 1024;
 
@@ -136,6 +141,9 @@ impl Connection {
             Side::Client => Side::Server,
             Side::Server => Side::Client,
         };
+        let plain_below = SMALL_MESSAGE_BYTES
+            .min(config.fragment_bytes.saturating_add(1))
+            .min(if deflate.is_some() { config.min_deflated_bytes() } else { usize::MAX });
         let (inflater, deflater) = match deflate {
             Some(params) => {
                 let (inflater, deflater) = codecs(side, &config, params);
@@ -162,6 +170,7 @@ impl Connection {
             state: State::Open,
             close_deadline: None,
             inflate_until: usize::MAX,
+            plain_below,
             config,
         }
     }
@@ -297,6 +306,7 @@ impl Connection {
 
     /// What the transport should be doing.
     #[must_use]
+    #[inline]
     pub fn phase(&self) -> Phase {
         match self.state {
             State::Open => Phase::Open,
@@ -321,6 +331,7 @@ impl Connection {
 
     /// Bytes that wait to be sent, headers and automatic replies included.
     #[must_use]
+    #[inline]
     pub fn queued_bytes(&self) -> usize {
         self.transmit.remaining()
     }
@@ -359,6 +370,7 @@ impl Connection {
 
     /// Bytes that wait undecoded; at most [`READ_BUFFER_BYTES`].
     #[must_use]
+    #[inline]
     pub fn undecoded_bytes(&self) -> usize {
         self.input.len()
     }

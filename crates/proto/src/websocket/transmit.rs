@@ -16,7 +16,8 @@ pub struct Transmit {
     sealed: VecDeque<Bytes>,
     gathered: Vec<u8>,
     gathered_start: usize,
-    len: usize,
+    /// The length of all in `sealed`.
+    sealed_bytes: usize,
     sent: u64,
 }
 
@@ -24,18 +25,16 @@ pub struct Transmit {
 const MAX_SENT_FRONT: usize = 4096;
 
 impl Transmit {
-    /// Appends to the gathering buffer.
+    /// The gathering buffer, to append to.
     #[inline]
-    pub(crate) fn gather(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn gathering(&mut self) -> &mut Vec<u8> {
         if self.gathered_start > MAX_SENT_FRONT {
             self.drain_front();
         }
         if self.gathered.capacity() == 0 {
             self.gathered = borrow();
         }
-        let before = self.gathered.len();
-        append(&mut self.gathered);
-        self.len += self.gathered.len() - before;
+        &mut self.gathered
     }
 
     /// A queue that is never empty would keep all that it has sent.
@@ -49,10 +48,11 @@ impl Transmit {
 
     /// Puts `payload` behind all that has been gathered, without copying it.
     pub(crate) fn push(&mut self, payload: Bytes) {
-        self.len += payload.len();
+        self.sealed_bytes += payload.len();
         if self.gathered.len() > self.gathered_start {
             let mut gathered = Bytes::from(std::mem::take(&mut self.gathered));
             gathered.advance(self.gathered_start);
+            self.sealed_bytes += gathered.len();
             self.sealed.push_back(gathered);
         } else {
             self.gathered.clear();
@@ -63,7 +63,7 @@ impl Transmit {
 
     /// Gives up what waits, and tells how much that was. What has left stays counted.
     pub(crate) fn discard(&mut self) -> usize {
-        let lost = self.len;
+        let lost = self.remaining();
         *self = Self { sent: self.sent, ..Self::default() };
         lost
     }
@@ -111,8 +111,9 @@ fn give_back(mut buffer: Vec<u8>) {
 }
 
 impl Buf for Transmit {
+    #[inline]
     fn remaining(&self) -> usize {
-        self.len
+        self.sealed_bytes + self.gathered.len() - self.gathered_start
     }
 
     fn chunk(&self) -> &[u8] {
@@ -134,15 +135,16 @@ impl Buf for Transmit {
     }
 
     fn advance(&mut self, mut count: usize) {
-        assert!(count <= self.len, "advance past the end of what waits to be sent");
-        self.len -= count;
+        assert!(count <= self.remaining(), "advance past the end of what waits to be sent");
         self.sent += count as u64;
         while let Some(front) = self.sealed.front_mut() {
-            if count < front.len() {
-                front.advance(count);
+            let step = count.min(front.len());
+            self.sealed_bytes -= step;
+            count -= step;
+            if step < front.len() {
+                front.advance(step);
                 return;
             }
-            count -= front.len();
             self.sealed.pop_front();
         }
         self.gathered_start += count;
@@ -160,11 +162,11 @@ mod tests {
     fn any_cut_gives_the_same_bytes() {
         let build = || {
             let mut transmit = Transmit::default();
-            transmit.gather(|out| out.extend_from_slice(b"ab"));
+            transmit.gathering().extend_from_slice(b"ab");
             transmit.push(Bytes::from_static(b"LARGE"));
             transmit.push(Bytes::from_static(b"MORE"));
-            transmit.gather(|out| out.extend_from_slice(b"c"));
-            transmit.gather(|out| out.extend_from_slice(b"d"));
+            transmit.gathering().extend_from_slice(b"c");
+            transmit.gathering().extend_from_slice(b"d");
             transmit
         };
         for step in 1..14 {
@@ -185,9 +187,10 @@ mod tests {
     #[test]
     fn a_queue_that_is_never_empty_does_not_keep_what_it_has_sent() {
         let mut transmit = Transmit::default();
-        transmit.gather(|out| out.resize(1000, 1));
+        transmit.gathering().resize(1000, 1);
         for _ in 0..10_000 {
-            transmit.gather(|out| out.resize(out.len() + 1000, 1));
+            let waiting = transmit.gathering();
+            waiting.resize(waiting.len() + 1000, 1);
             transmit.advance(1000);
             assert_eq!(transmit.remaining(), 1000);
         }
@@ -197,7 +200,7 @@ mod tests {
     #[test]
     fn a_drained_buffer_is_given_back() {
         let mut transmit = Transmit::default();
-        transmit.gather(|out| out.resize(100_000, 1));
+        transmit.gathering().resize(100_000, 1);
         transmit.advance(100_000);
         assert_eq!(transmit.gathered.capacity(), 0);
     }

@@ -4,6 +4,7 @@ mod acceptor;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod connections;
+mod crew;
 mod http2;
 #[cfg(feature = "hyper")]
 mod hyper;

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::acceptor::{AcceptError, Acceptor};
+use super::crew::Crew;
 use super::http2::Begun;
 use crate::http::tune;
 use crate::websocket::{Attending, WebSocketStream};
@@ -93,6 +94,7 @@ impl Acceptor {
         F: Future<Output = ()> + Send + 'static,
     {
         let handler = Arc::new(handler);
+        let crew = Crew::new();
         let handshakes = Arc::new(Semaphore::new(self.settings.max_handshakes.min(Semaphore::MAX_PERMITS)));
         loop {
             let Ok(handshake) = handshakes.clone().acquire_owned().await else {
@@ -106,26 +108,43 @@ impl Acceptor {
                     continue;
                 }
             };
+            let Err((mut job, rest)) = crew.give((stream, peer, handshake)) else { continue };
             let (acceptor, handler, more) = (self.clone(), handler.clone(), tasks.clone());
             tasks.spawn(async move {
-                let begun = acceptor.begin_one(stream, peer).await;
-                drop(handshake);
-                match begun {
-                    // In a task of its own, since that of the handshake is many times as large.
-                    Some(Begun::Http1(socket, driver)) => {
-                        let scope = driver.scope();
-                        let attending = Attending::new(driver);
-                        let handling = scope.call(|| handler(socket));
-                        drop(more.spawn(attending.beside(handling)));
+                loop {
+                    let (stream, peer, handshake) = job;
+                    let begun = acceptor.begin_one(stream, peer).await;
+                    drop(handshake);
+                    if let Some(begun) = begun {
+                        acceptor.go_on(begun, &handler, &more);
                     }
-                    Some(Begun::Http2(connection)) => {
-                        // The client has been told, as far as there was anybody to tell.
-                        // Boxed, since it would make every handshake as large as itself.
-                        let _ = Box::pin(acceptor.serve_http2(*connection, handler, &more)).await;
-                    }
-                    None => {}
+                    let Some(next) = rest.next().await else { return };
+                    job = next;
                 }
             });
+        }
+    }
+
+    /// Runs what an opening handshake has come to, in a task of its own.
+    fn go_on<H, F>(&self, begun: Begun, handler: &Arc<H>, tasks: &TaskTracker)
+    where
+        H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match begun {
+            Begun::Http1(socket, driver) => {
+                let scope = driver.scope();
+                let attending = Attending::new(driver);
+                let handling = scope.call(|| handler(socket));
+                drop(tasks.spawn(attending.beside(handling)));
+            }
+            Begun::Http2(connection) => {
+                let (acceptor, handler, more) = (self.clone(), handler.clone(), tasks.clone());
+                tasks.spawn(async move {
+                    // The client has been told, as far as there was anybody to tell.
+                    let _ = acceptor.serve_http2(*connection, handler, &more).await;
+                });
+            }
         }
     }
 

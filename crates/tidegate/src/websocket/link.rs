@@ -167,7 +167,9 @@ impl Link {
     }
 
     fn call_for_more(&mut self) {
-        self.room_wakers.drain(..).for_each(Waker::wake);
+        if !self.room_wakers.is_empty() {
+            self.room_wakers.drain(..).for_each(Waker::wake);
+        }
     }
 
     /// The transport takes no more. What has come already can still be read, so only this half is over.
@@ -188,6 +190,20 @@ impl Link {
         self.counted.messages_read += 1;
         self.counted.taken += 1;
         Some(message)
+    }
+
+    /// Queues a message, if it is like most and nothing stands in its way.
+    #[inline]
+    pub(crate) fn send_small(
+        &mut self,
+        message: &Message,
+        high_water_mark: usize,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let is_open = self.write_error.is_none() && self.incoming_end.is_none();
+        let is_sent = is_open && self.has_room(high_water_mark, cx) && self.connection.send_small(message);
+        self.counted.messages_written += u64::from(is_sent);
+        is_sent
     }
 
     /// The next message, or the end. Sends what waits before it gives up for now: a batch of replies leaves when

@@ -52,6 +52,7 @@ impl Connection {
 
     /// The next message, if it has come in one frame and is in order, as nearly all are. `None` says nothing: what came
     /// is then for [`poll_event`](Self::poll_event), which tries this first.
+    #[inline]
     pub fn poll_whole_message(&mut self) -> Option<Message> {
         if !matches!(self.state, State::Open | State::CloseSent) || self.assembler.is_within_message() {
             return None;

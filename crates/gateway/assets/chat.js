@@ -47,7 +47,9 @@ class Chat {
   #link;
 
   constructor() {
-    this.#name.value = storage("localStorage").get(NAME_KEY)?.slice(0, NAME_LIMIT) || guestName();
+    const asked = new URLSearchParams(location.search);
+    const name = asked.get("name") ?? storage("localStorage").get(NAME_KEY);
+    this.#name.value = name?.slice(0, NAME_LIMIT) || guestName();
     this.#name.addEventListener("change", () => this.#rename());
     byId("chat-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
@@ -59,8 +61,8 @@ class Chat {
       this.#submit();
     });
     for (const [via, { label }] of Object.entries(TRANSPORTS)) this.#via.append(new Option(label, via));
-    const asked = new URLSearchParams(location.search).get("via") ?? "";
-    this.#via.value = asked in TRANSPORTS ? asked : "websocket";
+    const via = asked.get("via") ?? "";
+    this.#via.value = via in TRANSPORTS ? via : "websocket";
     this.#via.addEventListener("change", () => this.#connect());
     this.#connect();
   }

@@ -9,6 +9,7 @@ mod gaps;
 mod many;
 mod nginx;
 mod origins;
+mod pages;
 mod polling;
 mod positions;
 mod publishing;

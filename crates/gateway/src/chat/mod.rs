@@ -9,8 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::channel::{Channel, Position, Publication};
-use presence::Presence;
 pub(crate) use person::{Person, Via, new_id};
+use presence::Presence;
 pub(crate) use presence::{Listening, Present};
 
 /// A chat in a channel: who is there, and what may be said.

@@ -30,10 +30,10 @@ use crate::channel::{Channel, Directory, Limits, Position, Reading};
 use crate::front::{Client, Framing, Handling, Head, Reply, open, send};
 use answer::Common;
 use cookie::Memory;
+pub(crate) use door::{Door, Kind};
 pub(crate) use origins::Origins;
 use origins::Verdict;
 use request::{Asked, Begin, InvalidRequest, Wire};
-pub(crate) use door::{Door, Kind};
 pub(crate) use room::Room;
 use room::{Person, Via};
 

@@ -5,10 +5,10 @@ use std::future::Future;
 use http::Response;
 use tidegate::{Acceptor, PeerAddress, WebSocketStream};
 
-use super::site::Handling;
 use super::client::Client;
 use super::head::{Framing, Head};
 use super::reply::{Reply, send, status_line};
+use super::site::Handling;
 
 /// Opens a WebSocket if the acceptor agrees, and runs `handler` for it in a task of its own; else answers why not.
 pub(crate) fn open<F>(

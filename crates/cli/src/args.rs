@@ -21,6 +21,7 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   tidegate demo                               a page to look at, on http://127.0.0.1:8080
+  tidegate serve                              channels: post to a URL, and read it in five ways
   tidegate listen :9001                       an echo server
   tidegate connect ws://127.0.0.1:9001        lines typed here are messages, messages are lines
   tidegate connect wss://feed.example | jq .  a slow reader slows the server, and loses nothing
@@ -35,6 +36,7 @@ Exit codes:
 pub(crate) enum Command {
     Connect(ConnectArgs),
     Listen(ListenArgs),
+    Serve(ServeArgs),
     Demo(DemoArgs),
 }
 
@@ -166,6 +168,46 @@ Examples:
   tidegate listen :9443 --tls-cert cert.pem --tls-key key.pem --protocol chat -v
   tidegate listen :0 > url.txt &           for a script: the file holds the URL";
 
+/// Serve channels: each is a URL, published to by POST, and read by WebSocket, EventSource, fetch or polling.
+///
+/// Prints one line on standard output, the URL of the address really used, and everything else on standard error.
+/// A channel is made when it is first named. It keeps the newest publications, so a reader that comes again goes on
+/// where it stopped, and one that comes too late is told what it has missed. Nobody is asked who they are: let only
+/// those reach the address who may read and publish.
+#[derive(Debug, clap::Args)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub(crate) struct ServeArgs {
+    /// HOST:PORT, or :PORT for this machine alone (0.0.0.0:PORT for every interface); port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: ListenAddress,
+    /// How many publications a reader gets first that names no position
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    pub(crate) newcomers: u64,
+    /// How much a channel keeps; K and M may follow
+    #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_size)]
+    pub(crate) history: usize,
+    /// The longest publication; K and M may follow
+    #[arg(long, value_name = "BYTES", default_value = "64K", value_parser = parse_size)]
+    pub(crate) max_publication: usize,
+    /// The most channels at a time
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = parse_count)]
+    pub(crate) max_channels: usize,
+    /// The most connections at a time; further ones wait
+    #[arg(long, value_name = "COUNT", default_value_t = 65_536, value_parser = parse_count)]
+    pub(crate) max_connections: usize,
+    /// Let pages of this origin publish and read, too; may be repeated, and * stands for all
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    pub(crate) allow_origins: Vec<String>,
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  tidegate serve
+  tidegate serve --listen 0.0.0.0:8080 --allow-origin https://app.example
+  curl -d 'high water at 12:30' http://127.0.0.1:8080/channels/tides
+  curl -N -H 'Accept: text/event-stream' http://127.0.0.1:8080/channels/tides
+  tidegate connect ws://127.0.0.1:8080/channels/tides";
+
 /// Serve a page with everything at once: a chat, a greeting, the fire hose side by side.
 ///
 /// Prints one line on standard output, the URL of the page.
@@ -181,7 +223,8 @@ const DEMO_EXAMPLES: &str = "\
 Examples:
   tidegate demo
   tidegate demo --listen :0
-  printf 'My name is John\\n' | tidegate connect -k ws://127.0.0.1:8080/hello";
+  printf 'My name is John\\n' | tidegate connect -k ws://127.0.0.1:8080/hello
+  curl -d 'hello, all' http://127.0.0.1:8080/publish";
 
 fn parse_close(text: &str) -> Result<CloseOptions, String> {
     let (code, reason) = text.split_once(':').unwrap_or((text, ""));
@@ -223,6 +266,13 @@ fn parse_size(text: &str) -> Result<usize, String> {
         return Err("at most 256M".to_owned());
     }
     usize::try_from(bytes).map_err(|error| error.to_string())
+}
+
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a number from 1 on is needed".to_owned()),
+        Ok(count) => Ok(count),
+    }
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

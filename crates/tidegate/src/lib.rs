@@ -47,7 +47,7 @@ pub use tidegate_proto::credit::{Config as Credits, Violation as CreditViolation
 pub use tidegate_proto::websocket::deflate::DeflateConfig;
 pub use tidegate_proto::websocket::handshake::{HandshakeError, InvalidRequest, Offer, Refusal};
 pub use tidegate_proto::websocket::{
-    ApiMisuse, CloseCode, CloseInfo, Config, MAX_REASON_BYTES, Message, MessageKind, PeerMisbehaved,
+    ApiMisuse, CloseCode, CloseInfo, Config, MAX_REASON_BYTES, Message, MessageKind, PeerMisbehaved, Prepared,
 };
 pub use tokio_util::sync::CancellationToken;
 

@@ -28,6 +28,7 @@ mod link;
 mod message_reader;
 mod message_writer;
 pub(crate) mod observe;
+mod offer;
 mod read_buffers;
 mod readable;
 mod shared;

@@ -147,7 +147,7 @@ impl Shared {
             taken += 1;
         }
         let _ = link.poll_flush(&mut self.io_context());
-        if offered == Offered::Blocked {
+        if offered == Offered::Blocked && !link.room_wakers.iter().any(|known| known.will_wake(waker)) {
             link.room_wakers.push(waker.clone());
         }
         (taken, offered)

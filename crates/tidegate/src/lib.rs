@@ -39,8 +39,14 @@
 //! ```
 
 mod client;
+#[cfg(feature = "sessions")]
+mod connection;
 mod http;
 mod server;
+#[cfg(feature = "sessions")]
+mod session;
+#[cfg(feature = "sessions")]
+mod transport;
 mod websocket;
 
 pub use tidegate_proto::credit::{Config as Credits, Violation as CreditViolation};
@@ -57,6 +63,8 @@ pub use self::http::{
     TcpError, TlsError, tune,
 };
 pub use client::ClientBuilder;
+#[cfg(feature = "sessions")]
+pub use connection::Connection;
 #[cfg(feature = "axum")]
 pub use server::axum;
 pub use server::{
@@ -67,6 +75,12 @@ pub use server::{
 pub use server::{Refuse, WebSocketLayer, WebSocketService};
 #[cfg(feature = "hyper")]
 pub use server::{UpgradeError, Upgrading};
+#[cfg(feature = "sessions")]
+pub use session::Transport;
+#[cfg(feature = "sessions")]
+pub use tidegate_proto::session::Config as Sessions;
+#[cfg(feature = "sessions")]
+pub use transport::Body;
 pub use websocket::{
     Broadcast, Budget, BudgetStats, ByteReader, ByteWriter, Cause, CloseEvent, CloseOptions, Deadlines,
     Events, Handlers, MessageReader, MessageWriter, Opened, Readable, ReadyState, SendError, SocketEvent,

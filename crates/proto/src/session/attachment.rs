@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::error::Violation;
 use super::frame;
 use super::incoming::Mark;
+use super::replay::Replay;
 
 /// Which flows an attachment carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,32 @@ impl Attachment {
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// The next frames of the flow from here, in one piece of at most `max_bytes` or one frame.
+    ///
+    /// What was acknowledged by another way meanwhile is kept no longer, and is skipped; the other end counts, so it is
+    /// told.
+    pub(super) fn next_frames(&mut self, replay: &Replay, max_bytes: usize) -> Option<Bytes> {
+        if self.sent < replay.acknowledged() {
+            self.sent = replay.acknowledged();
+            return Some(frame::encode_number(frame::SKIP, self.sent));
+        }
+        let (bytes, count) = replay.gather(self.sent, max_bytes)?;
+        self.sent += count;
+        Some(bytes)
+    }
+
+    /// SKIP has come: so many frames lie before the next one here, all of which are `received` by another way.
+    pub(super) fn skip(&mut self, position: u64, received: u64) -> Result<(), Violation> {
+        if position < self.received {
+            return Err(Violation::BadSessionFrame);
+        }
+        if position > received {
+            return Err(Violation::Gap);
+        }
+        self.received = position;
+        Ok(())
     }
 
     /// Ends the attachment with the frame that says so.

@@ -118,6 +118,7 @@ impl ClientSession {
                     self.is_over |= why == Why::Over;
                 }
                 frame::PADDING => {}
+                frame::SKIP => attachment.skip(frame.number()?, self.incoming.position())?,
                 _ if frame.is_of_session() => return Err(Violation::UnexpectedFrame),
                 _ => {
                     attachment.received += 1;
@@ -177,9 +178,7 @@ impl ClientSession {
         if self.incoming.is_ack_due(now) {
             return Some(frame::encode_number(frame::ACK, self.incoming.acknowledge()));
         }
-        let (bytes, count) = self.replay.gather(attachment.sent, max_bytes)?;
-        attachment.sent = attachment.sent.max(self.replay.acknowledged()) + count;
-        Some(bytes)
+        attachment.next_frames(&self.replay, max_bytes)
     }
 
     /// What to POST next, when no POST is in flight and the client's flow goes that way. It holds the same frames
@@ -194,13 +193,22 @@ impl ClientSession {
         Some(Post { from, received: mark.position, body, mark })
     }
 
-    /// The answer to this POST has told how many frames the server has.
+    /// This POST was taken (204), and the answer has told how many frames the server has.
     ///
     /// # Errors
     ///
     /// More than were ever sent.
     pub fn handle_answer(&mut self, post: &Post, position: u64) -> Result<(), Violation> {
         self.incoming.acknowledged_to(post.mark);
+        self.handle_position(position)
+    }
+
+    /// A POST was refused, and the answer has told how many frames the server has all the same.
+    ///
+    /// # Errors
+    ///
+    /// More than were ever sent.
+    pub fn handle_position(&mut self, position: u64) -> Result<(), Violation> {
         self.replay.acknowledge(position)
     }
 

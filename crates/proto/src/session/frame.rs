@@ -10,6 +10,7 @@ pub(super) const ATTACHED: u8 = 0x08;
 pub(super) const ACK: u8 = 0x09;
 pub(super) const DETACHED: u8 = 0x0a;
 pub(super) const PADDING: u8 = 0x0b;
+pub(super) const SKIP: u8 = 0x0c;
 
 /// The most bytes of a PADDING's payload.
 pub const MAX_PADDING_BYTES: usize = 4096;

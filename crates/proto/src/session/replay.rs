@@ -67,9 +67,9 @@ impl Replay {
         self.acknowledge(after).map_err(|_| AttachError::Ahead { after, at: self.position() })
     }
 
-    /// Frames behind `after`, in one piece of at most `max_bytes`, or one frame; and how many they are.
+    /// Frames behind `after`, which is acknowledged or lies ahead of that, in one piece of at most `max_bytes`, or one frame; and how many they are.
     pub(super) fn gather(&self, after: u64, max_bytes: usize) -> Option<(Bytes, u64)> {
-        let skipped = usize::try_from(after.max(self.acknowledged) - self.acknowledged).ok()?;
+        let skipped = usize::try_from(after.checked_sub(self.acknowledged)?).ok()?;
         let first = self.kept.get(skipped)?;
         let max_bytes = max_bytes.min(MAX_BATCH_BYTES);
         let mut bytes = 0;

@@ -138,9 +138,7 @@ impl ServerSession {
         if attachment.carries == Carries::Both && self.incoming.is_ack_due(now) {
             return Some(frame::encode_number(frame::ACK, self.incoming.acknowledge()));
         }
-        if let Some((bytes, count)) = self.replay.gather(attachment.sent, max_bytes) {
-            // Acknowledged frames may lie between, if an older attachment has brought them.
-            attachment.sent = attachment.sent.max(self.replay.acknowledged()) + count;
+        if let Some(bytes) = attachment.next_frames(&self.replay, max_bytes) {
             return Some(bytes);
         }
         if self.is_finished { attachment.end(Why::Over) } else { None }
@@ -177,6 +175,8 @@ impl ServerSession {
         while let Some(frame) = frame::next(&mut rest)? {
             if frame.code == frame::ACK {
                 self.replay.acknowledge(frame.number()?)?;
+            } else if frame.code == frame::SKIP {
+                attachment.skip(frame.number()?, self.incoming.position())?;
             } else if frame.is_of_session() {
                 return Err(Violation::UnexpectedFrame);
             } else {

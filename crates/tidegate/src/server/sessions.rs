@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
@@ -105,6 +106,12 @@ impl Acceptor {
         }
         (judged.agreed.deflate, judged.agreed.extensions) = (None, String::new());
         Ok((headers, judged))
+    }
+
+    /// Resolves when the server goes away and its sessions have ended, so that nobody needs to ask anything more.
+    pub(super) async fn departed(&self) {
+        self.settings.connections.gone(Duration::ZERO).await;
+        self.settings.sessions.emptied().await;
     }
 
     /// Whether there are sessions here.

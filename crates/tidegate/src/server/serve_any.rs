@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
@@ -29,6 +30,9 @@ use crate::http::h1::{self, FirstHead};
 use crate::http::tls::Alpn;
 use crate::http::{Asked, Io, PeerAddress, Rejoined, tune};
 use crate::websocket::write_all;
+
+/// How long an HTTP connection may rest between two requests: longer than browsers and proxies mostly keep one.
+const REST: Duration = Duration::from_secs(75);
 
 /// How much of an answer may wait beside the session that it is taken from.
 const RESPONSE_BYTES: usize = 16 * 1024;
@@ -259,7 +263,7 @@ impl Acceptor {
         let buffer = self.settings.head_limits.byte_limit().max(RESPONSE_BYTES);
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.settings.handshake_timeout)
+            .header_read_timeout(REST)
             .max_buf_size(buffer)
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();

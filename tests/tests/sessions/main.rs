@@ -5,6 +5,7 @@ mod client;
 mod ending;
 mod expiry;
 mod frames;
+mod memory;
 mod opening;
 mod policy;
 mod posting;

@@ -138,9 +138,9 @@ impl Acceptor {
         let (sessions, config) = (&self.settings.sessions, self.settings.session.clone());
         // Each lives a little longer than its place among the connections.
         let limit = self.settings.limits.total.saturating_mul(2);
-        let opened = sessions.open(config.unwrap_or_default(), limit).map_err(|error| {
-            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("no random bytes: {error}"))
-        })?;
+        let opened = sessions.open(config.unwrap_or_default(), limit, &self.settings.tuning.budget).map_err(
+            |error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("no random bytes: {error}")),
+        )?;
         let Some(session) = opened else {
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many sessions: try again later"));
         };

@@ -9,6 +9,7 @@ use tidegate_proto::session::Config;
 use tokio::sync::{Notify, Semaphore};
 
 use super::live::Session;
+use crate::websocket::Budget;
 
 /// Sessions by their ids. Cheap to clone; clones are the same sessions.
 #[derive(Clone, Default)]
@@ -64,6 +65,7 @@ impl Sessions {
         &self,
         config: Config,
         limit: usize,
+        budget: &Budget,
     ) -> Result<Option<Arc<Session>>, getrandom::Error> {
         let mut random = [0; ID_BYTES];
         getrandom::fill(&mut random)?;
@@ -72,7 +74,7 @@ impl Sessions {
         if table.len() >= limit {
             return Ok(None);
         }
-        let session = Arc::new(Session::new(id.clone(), config));
+        let session = Arc::new(Session::new(id.clone(), config, budget.share()));
         table.insert(id.clone(), session.clone());
         drop(table);
         let (kept, entry) = (session.clone(), Entry { sessions: self.clone(), id });

@@ -102,7 +102,9 @@ async fn a_server_that_goes_away_ends_its_sessions_in_order() {
     let connections = tidegate::Connections::new();
     let server = Server::start(acceptor().connections(connections.clone()), super::rig::echo).await;
     let (mut client, mut stream) = Client::open(&server, "/echo", 1 << 18).await;
+    // A connection that was let in before.
     let mut http = super::client::Http::connect(server.address).await;
+    http.ask(client.post_request(client.sent, &[])).await;
     let leaving = tokio::spawn(async move { connections.shut_down(super::client::LONG).await });
     let end = loop {
         let frame = stream.next().await;

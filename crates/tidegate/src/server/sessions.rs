@@ -73,7 +73,7 @@ impl Acceptor {
     ) -> Result<Attached, NotResumed> {
         let session = self.session(id)?;
         let after = after.ok_or(NotResumed::NoPosition)?;
-        Ok(session.attach(transport, after)?)
+        Ok(Attached::to(session, transport, after)?)
     }
 
     /// Judges a request that opens a session by another way than a WebSocket, and gives the headers of the answer.

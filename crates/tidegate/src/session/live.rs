@@ -13,7 +13,6 @@ use tidegate_proto::websocket::CloseInfo;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::attached::Attached;
 use super::carrier::{Carrier, Transport};
 use super::flow::Flow;
 use crate::websocket::Share;
@@ -138,11 +137,7 @@ impl Session {
     /// # Errors
     ///
     /// A position that is not there.
-    pub(crate) fn attach(
-        self: &Arc<Self>,
-        transport: Transport,
-        after: u64,
-    ) -> Result<Attached, AttachError> {
+    pub(super) fn attach(&self, transport: Transport, after: u64) -> Result<Attachment, AttachError> {
         let carries = match transport {
             Transport::WebSocket => Carries::Both,
             _ => Carries::Down,
@@ -155,7 +150,7 @@ impl Session {
         wake(&mut state.link);
         drop(state);
         self.changed.notify_one();
-        Ok(Attached::new(self.clone(), attachment))
+        Ok(attachment)
     }
 
     pub(super) fn detach(&self, attachment: &Attachment) {

@@ -45,7 +45,7 @@ struct State {
 /// The one POST of a session that is in flight.
 pub(crate) struct Posting<'a>(&'a Session);
 
-/// How long to wait at least before the machine is asked again.
+/// When to look again at what is due and cannot be done, or at the budget.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Session {
@@ -117,10 +117,14 @@ impl Session {
             };
             match due {
                 None => changed.await,
-                Some(due) => tokio::select! {
-                    () = changed => {}
-                    () = sleep_until(due.max(Instant::now() + PAUSE)) => {}
-                },
+                Some(due) => {
+                    let now = Instant::now();
+                    let due = if due > now { due } else { now + PAUSE };
+                    tokio::select! {
+                        () = changed => {}
+                        () = sleep_until(due) => {}
+                    }
+                }
             }
         }
         let mut state = self.lock();

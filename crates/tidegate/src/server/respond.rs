@@ -19,7 +19,7 @@ use super::{cors, hyper as upgrading};
 use crate::connection::Connection;
 use crate::http::{Asked, tune};
 use crate::session::{Attached, Transport};
-use crate::transport::{Body, Query, last_event_id, long_poll, poll, post, sse, stream};
+use crate::transport::{Body, Query, discard, last_event_id, long_poll, poll, post, sse, stream};
 
 const POSITION: HeaderName = HeaderName::from_static("tidegate-position");
 
@@ -71,7 +71,7 @@ impl Acceptor {
         F: Future<Output = ()> + Send + 'static,
     {
         let pending = hyper::upgrade::on(&mut request);
-        let (parts, body) = request.into_parts();
+        let (parts, mut body) = request.into_parts();
         let mut head = Request::from_parts(parts, ());
         let opens_websocket = opens_websocket(&head);
         upgrading::translate(&mut head);
@@ -82,7 +82,7 @@ impl Acceptor {
             Ok(_) if opens_websocket => return self.open_websocket(head, pending, handler, tasks).await,
             Ok(_) => match *head.method() {
                 Method::GET => self.attach(head, handler, tasks).await,
-                Method::POST => self.take(head, body).await,
+                Method::POST => self.take(head, &mut body).await,
                 Method::OPTIONS if head.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD) => {
                     Ok(cors::preflight(head.headers()))
                 }
@@ -91,6 +91,9 @@ impl Acceptor {
             },
         };
         let mut response = answer.unwrap_or_else(refused);
+        if response.status().is_client_error() {
+            discard(&mut body).await;
+        }
         cors::dress(response.headers_mut(), origin.as_ref());
         response
     }
@@ -190,7 +193,7 @@ impl Acceptor {
     }
 
     /// Answers a POST: a stretch of the client's flow, or an acknowledgement.
-    async fn take<B>(&self, head: Request<()>, body: B) -> Result<Response<Body>, Refusal>
+    async fn take<B>(&self, head: Request<()>, body: &mut B) -> Result<Response<Body>, Refusal>
     where
         B: http_body::Body + Unpin,
     {

@@ -14,7 +14,7 @@ use tidegate_proto::websocket::handshake::{ConnectProtocol, Refusal};
 use tokio_util::task::TaskTracker;
 
 use super::acceptor::Acceptor;
-use super::handover::Handover;
+use super::handover::Waiting;
 use super::{cors, hyper as upgrading};
 use crate::connection::Connection;
 use crate::http::{Asked, tune};
@@ -111,10 +111,10 @@ impl Acceptor {
         F: Future<Output = ()> + Send + 'static,
     {
         match self.judge_websocket(&head).await {
-            Ok((response, handover)) => {
+            Ok((response, waiting)) => {
                 let (acceptor, handler, more) = (self.clone(), handler.clone(), tasks.clone());
                 tokio::spawn(
-                    async move { acceptor.hand_over(handover, head, pending, &handler, &more).await },
+                    async move { acceptor.hand_over(waiting, head, pending, &handler, &more).await },
                 );
                 response.map(|()| Body::default())
             }
@@ -125,7 +125,7 @@ impl Acceptor {
     /// Opens a WebSocket once hyper has sent the response.
     async fn hand_over<H, F>(
         &self,
-        handover: Handover,
+        waiting: Waiting,
         head: Request<()>,
         pending: OnUpgrade,
         handler: &H,
@@ -141,10 +141,10 @@ impl Acceptor {
             Ok((stream, already_read)) => {
                 // Without these options the connection still works.
                 let _ = tune(&stream);
-                handover.start(self, stream, already_read, asked, handler, tasks);
+                waiting.start(self, stream, already_read, asked, handler, tasks);
             }
             Err(upgraded) => {
-                handover.start(self, TokioIo::new(upgraded), Bytes::new(), asked, handler, tasks);
+                waiting.start(self, TokioIo::new(upgraded), Bytes::new(), asked, handler, tasks);
             }
         }
     }

@@ -138,7 +138,7 @@ test(
       t.ok(pushed < 64 << 20, "the flood is held back");
     }
     // With credits: the window, the server's own high water mark, a message at each place. Natively, the kernel's too.
-    const most = t.lane === "credits" ? 1 << 20 : 32 << 20;
+    const most = t.hasCredits ? 1 << 20 : 32 << 20;
     t.ok(pushed <= most, `${pushed} bytes are at most ${most}`);
     t.figure = `${pushed} bytes pushed`;
     for (let number = 0; number < 200; number += 1) t.equal(numberOf((await reader.read()).value), number);
@@ -146,7 +146,7 @@ test(
     reader.cancel().catch(() => {});
     socket.close();
   },
-  ["native", "credits"],
+  ["native", "credits", "session"],
 );
 
 test("hole: a ping behind unread messages is answered", async (t) => {

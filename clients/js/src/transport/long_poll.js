@@ -1,0 +1,56 @@
+import { BROKEN, FRAMES_TYPE } from "./attachment.js";
+import { attachmentUrl, getBody, overHttp } from "./request.js";
+
+/** How long the server holds a request for which it has nothing, in seconds. */
+const WAIT_S = 25;
+
+/** How much longer than that an answer may take. */
+const GRACE_MS = 20_000;
+
+/**
+ * Long polling: one request after the other, each answered when there is something. The first is answered at once, so
+ * that it soon shows whether this goes.
+ *
+ * @param {import("./attachment.js").Order} order
+ * @param {import("./attachment.js").AttachmentEvents} events
+ * @returns {import("./attachment.js").Attachment}
+ */
+export function attachLongPoll(order, events) {
+  const abort = new AbortController();
+  const ask = async () => {
+    let isFirst = true;
+    for (;;) {
+      const url = isFirst ? attachmentUrl(order, "poll") : attachmentUrl(order, "long-poll", { wait: WAIT_S });
+      isFirst = false;
+      const end = await getAnswer(order, events, url, abort.signal);
+      if (end || abort.signal.aborted) return end ?? BROKEN;
+    }
+  };
+  ask().then((end) => abort.signal.aborted || events.onEnd(end));
+  return { silenceMs: WAIT_S * 1000 + GRACE_MS, close: () => abort.abort() };
+}
+
+/**
+ * One answer of a poll.
+ *
+ * @param {import("./attachment.js").Order} order
+ * @param {import("./attachment.js").AttachmentEvents} events
+ * @param {string} url
+ * @param {AbortSignal} signal
+ */
+export function getAnswer({ platform }, events, url, signal) {
+  return getBody({
+    url: overHttp(url),
+    type: FRAMES_TYPE,
+    platform,
+    signal,
+    onBegin: () => {
+      events.onHeard();
+      events.onBegin();
+    },
+    onChunk: (chunk) => {
+      events.onHeard();
+      events.onBytes(chunk);
+    },
+  });
+}

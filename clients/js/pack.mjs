@@ -17,7 +17,7 @@ mkdirSync(stage, { recursive: true });
 
 tsc("--outDir", join(stage, "src"), "--removeComments");
 tsc("--outDir", join(stage, "types"), "--declaration", "--emitDeclarationOnly", "--stripInternal");
-prune(join(stage, "types"), "index.d.ts");
+prune(join(stage, "types"), ["index.d.ts", "connection.d.ts", "stream.d.ts"]);
 withoutSources(join(stage, "types"));
 for (const name of ["README.md", "example"]) cpSync(join(HERE, name), join(stage, name), { recursive: true });
 for (const name of FROM_ROOT) cpSync(join(HERE, "../..", name), join(stage, name));
@@ -31,8 +31,8 @@ function tsc(...flags) {
   execFileSync("tsc", ["-p", join(HERE, "tsconfig.json"), "--noEmit", "false", ...flags], { stdio: "inherit" });
 }
 
-/** Leaves only the types that the entry needs. @param {string} folder @param {string} entry */
-function prune(folder, entry) {
+/** Leaves only the types that the entries need. @param {string} folder @param {string[]} entries */
+function prune(folder, entries) {
   const needed = new Set();
   const visit = (/** @type {string} */ file) => {
     if (needed.has(file)) return;
@@ -41,7 +41,7 @@ function prune(folder, entry) {
     for (const [, target] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)\.js"/g))
       visit(resolve(dirname(file), `${target}.d.ts`));
   };
-  visit(resolve(folder, entry));
+  for (const entry of entries) visit(resolve(folder, entry));
   for (const name of readdirSync(folder, { recursive: true })) {
     const file = resolve(folder, `${name}`);
     if (file.endsWith(".d.ts") && !needed.has(file)) rmSync(file);

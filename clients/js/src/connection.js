@@ -13,7 +13,8 @@ import { startingAnew } from "./connection/again.js";
 export class Connection {
   #url;
   #link;
-  #request;
+  /** @type {TransportName | ""} */
+  #transport = "";
 
   /**
    * Connects.
@@ -26,8 +27,8 @@ export class Connection {
     if (arguments.length === 0) throw new TypeError("a URL is needed");
     const { choices, signal } = connectionOptionsOf(options);
     this.#url = resolveUrl(url);
-    this.#request = { ...choices, url: this.#url, onTransport: this.#carriedBy(choices.onTransport) };
-    this.#link = new Link(choices.platform, (events) => new OverSession(this.#request, events), signal);
+    const request = { ...choices, url: this.#url, onTransport: this.#carriedBy(choices.onTransport) };
+    this.#link = new Link(choices.platform, (events) => new OverSession(request, events), signal);
   }
 
   /**
@@ -48,11 +49,10 @@ export class Connection {
     return this.#url;
   }
 
-  /**
-   * What carries it now; empty when nothing does, as before it is open.
-   * @type {import("./connection/attempt.js").TransportName | ""}
-   */
-  transport = "";
+  /** What carries it now; empty when nothing does, as before it is open. */
+  get transport() {
+    return this.#transport;
+  }
 
   /** Settles when the connection is open, or will not be: then nothing that was tried has led to the server. */
   get opened() {
@@ -85,11 +85,11 @@ export class Connection {
     this.#link.close(closeInfoOf(info));
   }
 
-  /** @param {(transport: import("./connection/attempt.js").TransportName | "") => void} tell */
+  /** @param {(transport: TransportName | "") => void} tell */
   #carriedBy(tell) {
-    return (/** @type {import("./connection/attempt.js").TransportName | ""} */ transport) => {
-      if (transport === this.transport) return;
-      this.transport = transport;
+    return (/** @type {TransportName | ""} */ transport) => {
+      if (transport === this.#transport) return;
+      this.#transport = transport;
       tell(transport);
     };
   }
@@ -99,5 +99,5 @@ export { WebSocketError } from "./websocket/error.js";
 
 /**
  * @typedef {import("./connection/options.js").ConnectionOptions} ConnectionOptions
- * @typedef {import("./connection/attempt.js").TransportName} TransportName
+ * @typedef {import("./transport/names.js").TransportName} TransportName
  */

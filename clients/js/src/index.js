@@ -13,6 +13,6 @@ export { Connection } from "./connection.js";
  * @typedef {import("./websocket/chunk.js").Chunk} Chunk
  * @typedef {import("./websocket/chunk.js").Writes} Writes
  * @typedef {import("./connection/options.js").ConnectionOptions} ConnectionOptions
- * @typedef {import("./connection/attempt.js").TransportName} TransportName
+ * @typedef {import("./transport/names.js").TransportName} TransportName
  * @typedef {import("./platform.js").Platform} Platform
  */

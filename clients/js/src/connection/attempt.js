@@ -6,11 +6,6 @@ import { attachStream } from "../transport/http_stream.js";
 import { attachWebSocket } from "../transport/websocket.js";
 
 /**
- * @typedef {"websocket" | "stream" | "sse" | "long-poll" | "poll"} TransportName
- */
-
-/**
- * The best first.
  * @type {Record<TransportName, (order: Order, events: import("../transport/attachment.js").AttachmentEvents) =>
  *   import("../transport/attachment.js").Attachment>}
  */
@@ -22,12 +17,10 @@ const TRANSPORTS = {
   poll: attachPoll,
 };
 
-/** @type {TransportName[]} */
-export const TRANSPORT_NAMES = /** @type {any} */ (Object.keys(TRANSPORTS));
-
 /**
  * One transport that is tried, and what comes of it: an attachment, if the server attaches it.
  *
+ * @typedef {import("../transport/names.js").TransportName} TransportName
  * @typedef {import("../transport/attachment.js").Order} Order
  * @typedef {import("../transport/attachment.js").Ending} Ending
  *
@@ -38,6 +31,8 @@ export const TRANSPORT_NAMES = /** @type {any} */ (Object.keys(TRANSPORTS));
  */
 export class Attempt {
   name;
+  /** Behind which frame the server was asked to go on. */
+  askedFor = 0;
   /** When the server was last heard, by both clocks: the one may stand still while a machine sleeps. */
   #heard;
   #platform;
@@ -67,8 +62,13 @@ export class Attempt {
         !this.#isClosed && events.onAttached(this, attached),
       onDetached: (/** @type {number} */ why) => this.#isClosed || events.onDetached(this, why),
     };
+    const position = () => {
+      const asked = order.position();
+      this.askedFor = asked.after;
+      return asked;
+    };
     try {
-      this.#attachment = TRANSPORTS[name](order, {
+      this.#attachment = TRANSPORTS[name]({ ...order, position }, {
         onBegin: () => {
           this.#incoming = session.incoming(/** @type {any} */ (own));
         },

@@ -8,7 +8,7 @@ import { recall, remember } from "./memory.js";
 /**
  * What carries a session now: chooses a transport, finds another when it is lost, and a better one when there is one.
  *
- * @typedef {import("./attempt.js").TransportName} TransportName
+ * @typedef {import("../transport/names.js").TransportName} TransportName
  * @typedef {import("../transport/attachment.js").Ending} Ending
  *
  * @typedef {object} LineEvents
@@ -161,31 +161,26 @@ export class Line {
       this.#session.attached(attached);
       return true;
     }
-    // An answer to a POST has come meanwhile, so what a WebSocket would count from has been let go.
-    if (attempt.isTwoWay && attached.received < this.#session.replay.acknowledged) {
-      attempt.close();
-      this.#platform.setTimeout(() => this.#race?.ended(attempt, { status: 0 }), 0);
-      return false;
-    }
     this.#poster.stop();
     this.#session.attached(attached);
     this.#race?.stop(attempt);
     this.#race = undefined;
     this.#current?.close();
     this.#current = attempt;
-    this.#begin(attempt);
+    this.#begin(attempt, attached.received);
     return true;
   }
 
-  /** @param {Attempt} attempt */
-  #begin(attempt) {
+  /** @param {Attempt} attempt @param {number} received how many of our frames the server has */
+  #begin(attempt, received) {
     this.#timers.clear("retry");
     this.#attachedAt = this.#platform.now();
     this.#ackedAt = this.#attachedAt;
     this.#progress = this.#arrived;
     remember(this.#settings.url, attempt.name);
-    this.#session.replay.rewind();
+    const skip = this.#session.rewind(received);
     if (!attempt.isTwoWay) this.#poster.start();
+    else if (skip) attempt.send(skip);
     this.#events.onAttached(attempt.name);
     this.pump();
     this.#riseLater(attempt);
@@ -221,7 +216,9 @@ export class Line {
   /** @param {Attempt} attempt @param {Ending} ending */
   #ended(attempt, ending) {
     if (this.#isOver) return;
-    const isGone = ending.status === 404 || ending.status === 410;
+    // What was asked for may have been acknowledged by a POST that was faster.
+    const isOld = ending.status === 410 && attempt.askedFor < this.#session.received;
+    const isGone = ending.status === 404 || (ending.status === 410 && !isOld);
     if (this.#session.id && isGone) return this.#end("gone");
     if (attempt === this.#current) this.#lost(ending.status === 502, ending);
     else this.#race?.ended(attempt, ending);

@@ -1,10 +1,10 @@
-import { TRANSPORT_NAMES } from "./attempt.js";
+import { TRANSPORT_NAMES } from "../transport/names.js";
 
 /**
  * Which transport has worked with an origin, so that the next connection begins with it: for the life of the page, and
  * of the tab where there is a `sessionStorage`.
  *
- * @typedef {import("./attempt.js").TransportName} TransportName
+ * @typedef {import("../transport/names.js").TransportName} TransportName
  */
 
 /** @type {Map<string, TransportName>} */

@@ -1,4 +1,4 @@
-import { TRANSPORT_NAMES } from "./attempt.js";
+import { TRANSPORT_NAMES } from "../transport/names.js";
 import { optionsOf } from "../websocket/options.js";
 
 /**
@@ -6,9 +6,9 @@ import { optionsOf } from "../websocket/options.js";
  * @property {Iterable<string>} [protocols] subprotocols to offer, the best first; if there are any, the server must
  *   select one
  * @property {AbortSignal} [signal] gives up a connection that is not open yet; later it has no effect
- * @property {Iterable<import("./attempt.js").TransportName>} [transports] what may carry it, the best first; all, if not
+ * @property {Iterable<import("../transport/names.js").TransportName>} [transports] what may carry it, the best first; all, if not
  *   given: `websocket`, `stream`, `sse`, `long-poll`, `poll`
- * @property {(transport: import("./attempt.js").TransportName | "") => void} [ontransport] called when something else
+ * @property {(transport: import("../transport/names.js").TransportName | "") => void} [ontransport] called when something else
  *   carries it, and with the empty string when nothing does for now
  * @property {import("../websocket/options.js").CreditOptions} [credits] limits of what may come
  * @property {Partial<import("../platform.js").Platform>} [platform] what to use in place of the runtime's own
@@ -29,9 +29,9 @@ export function connectionOptionsOf(given) {
   return { choices: { ...choices, credits, protocols, platform, transports, onTransport: ontransport }, signal };
 }
 
-/** @param {unknown} given @returns {import("./attempt.js").TransportName[]} */
+/** @param {unknown} given @returns {import("../transport/names.js").TransportName[]} */
 function transportsOf(given) {
-  if (given === undefined) return TRANSPORT_NAMES;
+  if (given === undefined) return [...TRANSPORT_NAMES];
   if (given === null || typeof given !== "object" || !(Symbol.iterator in given)) {
     throw new TypeError("transports must be a list");
   }

@@ -16,8 +16,8 @@ import { listen } from "./lifecycle.js";
  * @property {string[]} protocols
  * @property {import("../platform.js").Platform} platform
  * @property {import("../websocket/choice.js").CreditSettings} credits
- * @property {import("./attempt.js").TransportName[]} transports
- * @property {(transport: import("./attempt.js").TransportName | "") => void} onTransport
+ * @property {import("../transport/names.js").TransportName[]} transports
+ * @property {(transport: import("../transport/names.js").TransportName | "") => void} onTransport
  */
 export class OverSession {
   #request;
@@ -79,7 +79,7 @@ export class OverSession {
     this.#stopListening();
   }
 
-  /** @param {import("./attempt.js").TransportName} transport */
+  /** @param {import("../transport/names.js").TransportName} transport */
   #attached(transport) {
     const { platform, credits, protocols, onTransport } = this.#request;
     onTransport(transport);

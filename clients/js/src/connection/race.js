@@ -4,7 +4,7 @@
  * and the others are given up.
  *
  * @typedef {import("./attempt.js").Attempt} Attempt
- * @typedef {import("./attempt.js").TransportName} TransportName
+ * @typedef {import("../transport/names.js").TransportName} TransportName
  * @typedef {import("../transport/attachment.js").Ending} Ending
  */
 export class Race {

@@ -7,10 +7,11 @@ export const ATTACHED = 0x08;
 export const ACK = 0x09;
 export const DETACHED = 0x0a;
 export const PADDING = 0x0b;
+export const SKIP = 0x0c;
 
 /** Whether a frame belongs to the attachment, not to a flow. @param {number} type */
 export function isOfAttachment(type) {
-  return type >= ATTACHED && type <= PADDING;
+  return type >= ATTACHED && type <= SKIP;
 }
 
 /**
@@ -59,7 +60,7 @@ export function payloadOf(bytes, at, end) {
   return cursor.take(cursor.varint());
 }
 
-/** The one varint of an ACK or a DETACHED. @param {Uint8Array} payload */
+/** The one varint of an ACK, a DETACHED or a SKIP. @param {Uint8Array} payload */
 export function numberOf(payload) {
   const cursor = new Cursor(payload);
   const number = cursor.varint();
@@ -67,9 +68,9 @@ export function numberOf(payload) {
   return number;
 }
 
-/** @param {number} position */
-export function ackFrame(position) {
-  return numbersFrame(ACK, [position]);
+/** @param {typeof ACK | typeof SKIP} type @param {number} position */
+export function positionFrame(type, position) {
+  return numbersFrame(type, [position]);
 }
 
 /**

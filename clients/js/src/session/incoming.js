@@ -1,6 +1,6 @@
 import { MAX_BATCH_BYTES, joined } from "../credits/frame.js";
 import { Violation } from "../credits/violation.js";
-import { ACK, ATTACHED, DETACHED, attachedOf, frameEnd, isOfAttachment, numberOf, payloadOf } from "./frames.js";
+import { ACK, ATTACHED, DETACHED, SKIP, attachedOf, frameEnd, isOfAttachment, numberOf, payloadOf } from "./frames.js";
 
 /**
  * The server's flow as one attachment carries it: bytes that may be cut anywhere. Frames that came before, by an older
@@ -73,8 +73,15 @@ export class Incoming {
     const payload = payloadOf(bytes, at, end);
     if (type === ATTACHED) this.#attach(attachedOf(payload));
     else if (type === ACK) this.#session.acknowledged(numberOf(payload));
+    else if (type === SKIP) this.#skip(numberOf(payload));
     else if (type === DETACHED) this.#events.onDetached(numberOf(payload));
     return end;
+  }
+
+  /** What we have acknowledged by another way is not kept for this one. @param {number} position */
+  #skip(position) {
+    if (position > this.#session.received || position < (this.#position ?? 0)) throw new Violation("bad parameter");
+    this.#position = position;
   }
 
   /** @param {import("./frames.js").Attached} attached */

@@ -1,5 +1,5 @@
 import { Incoming } from "./incoming.js";
-import { ackFrame } from "./frames.js";
+import { ACK, SKIP, positionFrame } from "./frames.js";
 import { Replay } from "./replay.js";
 import { Violation } from "../credits/violation.js";
 
@@ -54,7 +54,19 @@ export class Session {
   /** ACK, for a WebSocket. */
   ack() {
     this.#told = this.position();
-    return ackFrame(this.received);
+    return positionFrame(ACK, this.received);
+  }
+
+  /**
+   * A WebSocket begins to carry our flow: all that is kept goes again.
+   *
+   * @param {number} from from where the server counts
+   * @returns {Uint8Array<ArrayBuffer> | undefined} SKIP, to be sent first, where the flow is further on: an answer to a
+   *   POST may have come meanwhile
+   */
+  rewind(from) {
+    this.replay.rewind();
+    return this.replay.acknowledged > from ? positionFrame(SKIP, this.replay.acknowledged) : undefined;
   }
 
   /** Sends frames, sooner or later. @param {Uint8Array<ArrayBuffer>} frames */

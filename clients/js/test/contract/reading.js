@@ -89,8 +89,8 @@ test("rule 12: a loss gives what came, then one error for all", async (t) => {
       await t.sleep(5);
     }
   })().catch((error) => error);
-  // Chromium's own drops what it has not handed over.
-  if (t.lane !== "native") t.equal(count, 10);
+  // Chromium's own drops what it has not handed over, and a poll comes too late for a session that is lost.
+  if (t.lane !== "native" && t.lane !== "session-poll") t.equal(count, 10);
   const closed = await t.rejects(socket.closed, "WebSocketError");
   t.equal(closed.closeCode, 1006);
   t.ok(read === closed, "reading fails with the error of closed");

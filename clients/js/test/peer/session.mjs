@@ -6,7 +6,7 @@ import { frame, framesOf, number } from "./frames.mjs";
 
 const REPLAY_BYTES = 262_144;
 const BATCH_BYTES = 131_072;
-const [ATTACHED, ACK, DETACHED, PADDING] = [0x08, 0x09, 0x0a, 0x0b];
+const [ATTACHED, ACK, DETACHED, PADDING, SKIP] = [0x08, 0x09, 0x0a, 0x0b, 0x0c];
 
 /** How long a session without an attachment is kept. */
 export const KEEP_MS = 60_000;
@@ -151,6 +151,10 @@ export class Attachment {
   flush() {
     if (this.#isOver || this.#session.attachment !== this) return;
     let hasSent = false;
+    if (this.#position < this.#session.acked) {
+      this.#position = this.#session.acked;
+      this.#way.write(frame(SKIP, this.#position), this.#position);
+    }
     for (let next = this.#next(); next.count > 0; next = this.#next()) {
       this.#position += next.count;
       this.#way.write(next.bytes, this.#position);
@@ -207,6 +211,9 @@ export class Uplink {
     for (const { type, payload, bytes } of split(batch)) {
       if (type === ACK) {
         this.#session.acknowledge(number(payload)[0]);
+      } else if (type === SKIP) {
+        this.#position = number(payload)[0];
+        if (this.#position > this.#session.received) throw new Error("a gap");
       } else {
         this.#session.take(bytes, this.#position);
         this.#position += 1;

@@ -1,0 +1,8 @@
+/**
+ * What may carry a connection.
+ *
+ * @typedef {"websocket" | "stream" | "sse" | "long-poll" | "poll"} TransportName
+ */
+
+/** The best first. @type {readonly TransportName[]} */
+export const TRANSPORT_NAMES = ["websocket", "stream", "sse", "long-poll", "poll"];

@@ -81,6 +81,7 @@ export class Line {
 
   /** Something has come. */
   received() {
+    if (this.#isOver) return;
     if (!this.#current?.isTwoWay) return this.#poster.wake();
     const isOld = this.#platform.now() - this.#ackedAt >= ACK_MS;
     if (isOld || this.#session.owedBytes >= ACK_BYTES) return this.#acknowledge();

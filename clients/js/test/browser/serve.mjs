@@ -7,16 +7,24 @@ import { extname } from "node:path";
 const ROOT = new URL("../../", import.meta.url);
 const TYPES = { ".js": "text/javascript", ".html": "text/html; charset=utf-8" };
 
+/**
+ * A file of the package.
+ *
+ * @param {import("node:http").IncomingMessage} request
+ * @param {import("node:http").ServerResponse} response
+ */
+export async function answerFile(request, response) {
+  const path = new URL(request.url ?? "/", "http://x").pathname;
+  const type = /** @type {Record<string, string>} */ (TYPES)[extname(path)];
+  // `URL` has resolved every `..`, so what is left is below the root.
+  const body = type && (await readFile(new URL(`.${path}`, ROOT)).catch(() => undefined));
+  if (body) response.writeHead(200, { "content-type": type, "cache-control": "no-store" }).end(body);
+  else response.writeHead(404).end();
+}
+
 /** @returns {Promise<{ origin: string, close: () => void }>} */
 export async function serve() {
-  const server = createServer(async (request, response) => {
-    const path = new URL(request.url ?? "/", "http://x").pathname;
-    const type = /** @type {Record<string, string>} */ (TYPES)[extname(path)];
-    // `URL` has resolved every `..`, so what is left is below the root.
-    const body = type && (await readFile(new URL(`.${path}`, ROOT)).catch(() => undefined));
-    if (body) response.writeHead(200, { "content-type": type, "cache-control": "no-store" }).end(body);
-    else response.writeHead(404).end();
-  });
+  const server = createServer(answerFile);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = /** @type {import("node:net").AddressInfo} */ (server.address());

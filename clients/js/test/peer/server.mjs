@@ -126,7 +126,7 @@ export async function startServer() {
     server.closeAllConnections();
     server.close();
   };
-  return { url: `ws://127.0.0.1:${port}`, close };
+  return { url: `ws://127.0.0.1:${port}`, close, forget: () => sessions.closeAll() };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

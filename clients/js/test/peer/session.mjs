@@ -95,7 +95,7 @@ export class PeerSession extends EventEmitter {
 
   /** Nothing carries it now. @param {Attachment} [attachment] */
   detach(attachment) {
-    if (this.attachment !== attachment) return;
+    if (this.attachment !== attachment || this.readyState === 3) return;
     this.attachment = undefined;
     clearTimeout(this.#keep);
     this.#keep = setTimeout(() => this.terminate(), this.closing ? 10_000 : KEEP_MS);

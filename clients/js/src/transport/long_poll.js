@@ -8,8 +8,8 @@ const WAIT_S = 25;
 const GRACE_MS = 20_000;
 
 /**
- * Long polling: one request after the other, each answered when there is something. The first is answered at once, so
- * that it soon shows whether this goes.
+ * Long polling: one request after the other, each answered when there is something. The first is a poll, which is
+ * answered at once, so that it soon shows whether this goes; one that opens a session is answered with a greeting.
  *
  * @param {import("./attachment.js").Order} order
  * @param {import("./attachment.js").AttachmentEvents} events
@@ -20,7 +20,8 @@ export function attachLongPoll(order, events) {
   const ask = async () => {
     let isFirst = true;
     for (;;) {
-      const url = isFirst ? attachmentUrl(order, "poll") : attachmentUrl(order, "long-poll", { wait: WAIT_S });
+      const isPoll = isFirst && order.position().session !== "";
+      const url = isPoll ? attachmentUrl(order, "poll") : attachmentUrl(order, "long-poll", { wait: WAIT_S });
       isFirst = false;
       const end = await getAnswer(order, events, url, abort.signal);
       if (end || abort.signal.aborted) return end ?? BROKEN;

@@ -17,7 +17,6 @@ export class Poster {
   #events;
   #backoff;
   #isOn = false;
-  #isAckDue = false;
   /** @type {AbortController | undefined} */
   #inFlight;
   /** @type {any} */
@@ -64,14 +63,8 @@ export class Poster {
   /** Sends what there is to send, unless it is at that. */
   wake() {
     const { replay, owedBytes } = this.#session;
-    const isNeeded = !replay.isEmpty || this.#isAckDue || owedBytes >= ACK_BYTES;
+    const isNeeded = !replay.isEmpty || owedBytes >= ACK_BYTES;
     if (this.#isOn && !this.#inFlight && this.#timer === undefined && isNeeded) this.#post();
-  }
-
-  /** Acknowledges what came, however little it is. */
-  acknowledge() {
-    this.#isAckDue = this.#session.owes;
-    this.wake();
   }
 
   /** The page is going away: one last request, which outlives it. */
@@ -131,7 +124,6 @@ export class Poster {
     this.#session.acknowledged(has);
     if (response.ok) {
       this.#session.told(position);
-      this.#isAckDue &&= this.#session.owes;
       this.#backoff.reset();
       this.#events.onPosted();
       return has > from || count === 0 ? 0 : this.#backoff.next();

@@ -3,7 +3,6 @@
 //
 // Usage: all.mjs CONTRACT-SERVER [WORD], where WORD is in the names of the parts to run. Needs TIDEGATE_TOOLS.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -17,14 +16,20 @@ const WS = `${TOOLS}/node_modules/ws/wrapper.mjs`;
 const AT_A_TIME = 2;
 const LIMIT_MS = 300_000;
 
-/** Starts a server that says its URL, and ends with its input. @param {string} command @param {string[]} words */
+/**
+ * Starts a server that says its URL, and another for sessions; it ends with its input.
+ *
+ * @param {string} command
+ * @param {string[]} words
+ */
 async function server(command, ...words) {
   const child = spawn(command, words, {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, TIDEGATE_TOOLS: TOOLS },
   });
-  const [url] = await once(createInterface({ input: child.stdout }), "line");
-  return { url: `${url}`, stop: () => child.stdin.end() };
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const [url, sessions] = [await lines.next(), await lines.next()].map(({ value }) => `${value}`);
+  return { url, sessions, stop: () => child.stdin.end() };
 }
 
 /**
@@ -35,11 +40,14 @@ async function server(command, ...words) {
  */
 
 /**
- * @param {string} url the contract server
- * @param {string} peer the same paths, by a peer that shares no code
+ * @typedef {{ url: string, sessions: string }} Server
+ *
+ * @param {Server} ours the contract server
+ * @param {Server} peer the same paths, by a peer that shares no code
  * @returns {Part[]}
  */
-function parts(url, peer) {
+function parts(ours, peer) {
+  const { url } = ours;
   const units = readdirSync(`${HERE}unit`).filter((name) => name.endsWith(".test.js"));
   const runtimes = [
     ["node", ["node", "--no-warnings"], { TIDEGATE_WS: WS }],
@@ -54,6 +62,34 @@ function parts(url, peer) {
       env,
     })),
   );
+  // A Connection, over what it chooses and over each transport alone.
+  const ways = ["websocket", "stream", "sse", "long-poll", "poll"].map((way) => `session-${way}`);
+  const sessions = ways.map((lane) => ({
+    name: `node-${lane}`,
+    command: ["node", "--no-warnings", "run.js", lane, ours.sessions],
+    env: { TIDEGATE_WS: WS },
+  }));
+  const sessionsElsewhere = runtimes.slice(1).flatMap(([name, command, env]) =>
+    ["session", "session-stream", "session-sse"].map((lane) => ({
+      name: `${name}-${lane}`,
+      command: [...command, "run.js", lane, ours.sessions],
+      env,
+    })),
+  );
+  const sessionsToPeer = ["session", ...ways].map((lane) => ({
+    name: `peer-${lane}`,
+    command: ["node", "--no-warnings", "run.js", lane, peer.sessions],
+    env: { TIDEGATE_WS: WS },
+  }));
+  const sessionsIn = (/** @type {string} */ name) =>
+    [ways.slice(0, 2), ways.slice(2, 4), ["session", ...ways.slice(4)]].map((lanes) => ({
+      name: `${name}-${lanes.join("-and-")}`,
+      command: ["node", "browser/contract.mjs", name, lanes.join(","), ours.sessions],
+    }));
+  const chaos = (/** @type {string} */ name, /** @type {Server} */ { sessions }) => ({
+    name: `${name}-chaos`,
+    command: ["node", "browser/chaos.mjs", name, sessions],
+  });
   const browser = (/** @type {string} */ name, /** @type {string} */ lane) => ({
     name: `${name}-${lane}`,
     command: ["node", "browser/contract.mjs", name, lane, url],
@@ -64,10 +100,17 @@ function parts(url, peer) {
     browser("firefox", "credits"),
     browser("chromium", "credits"),
     browser("chromium", "native"),
+    chaos("firefox", ours),
+    chaos("chromium", ours),
+    ...sessionsIn("firefox"),
+    ...sessionsIn("chromium"),
     { name: "hazards", command: ["node", "browser/hazards.mjs", url] },
     { name: "types", command: [program("tsc"), "-p", PACKAGE] },
     ...units.map((name) => ({ name, command: ["node", "--test", "--test-timeout=60000", `unit/${name}`] })),
     .../** @type {Part[]} */ (inRuntimes),
+    ...sessions,
+    .../** @type {Part[]} */ (sessionsElsewhere),
+    ...sessionsToPeer,
     { name: "credits-peer", command: ["node", "run.js", "credits", peer], env: { TIDEGATE_WS: WS } },
   ];
 }
@@ -108,7 +151,7 @@ function tallyOf(output) {
 const [contractServer, word = ""] = process.argv.slice(2);
 const ours = await server(contractServer);
 const peer = await server("node", `${HERE}peer/server.mjs`);
-const queue = parts(ours.url, peer.url).filter(({ name }) => name.includes(word));
+const queue = parts(ours, peer).filter(({ name }) => name.includes(word));
 const sum = { passed: 0, failed: 0 };
 const worker = async () => {
   for (let part = queue.shift(); part; part = queue.shift()) {

@@ -131,6 +131,7 @@ export async function startServer() {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { url } = await startServer();
-  console.log(url);
+  // The same for sessions.
+  console.log(`${url}\n${url}`);
   process.stdin.on("end", () => process.exit(0)).resume();
 }

@@ -1,5 +1,5 @@
 import { BROKEN, SILENCE_MS } from "./attachment.js";
-import { attachmentUrl, getBody, overHttp } from "./request.js";
+import { attachmentUrl, getHeldBody } from "./request.js";
 
 /**
  * Server-Sent Events, read by `fetch`: an `EventSource` tells neither a status nor that it goes on elsewhere.
@@ -11,8 +11,8 @@ import { attachmentUrl, getBody, overHttp } from "./request.js";
 export function attachEventStream(order, events) {
   const abort = new AbortController();
   const lines = new DataLines((data) => events.onBytes(bytesOf(data)));
-  const reading = getBody({
-    url: overHttp(attachmentUrl(order, "sse")),
+  const reading = getHeldBody({
+    url: () => attachmentUrl(order, "sse"),
     type: "text/event-stream",
     platform: order.platform,
     signal: abort.signal,

@@ -1,5 +1,5 @@
 import { BROKEN, FRAMES_TYPE, SILENCE_MS } from "./attachment.js";
-import { attachmentUrl, getBody, overHttp } from "./request.js";
+import { attachmentUrl, getHeldBody } from "./request.js";
 
 /**
  * The body of a `fetch` that stays open.
@@ -10,8 +10,8 @@ import { attachmentUrl, getBody, overHttp } from "./request.js";
  */
 export function attachStream(order, events) {
   const abort = new AbortController();
-  const reading = getBody({
-    url: overHttp(attachmentUrl(order, "stream")),
+  const reading = getHeldBody({
+    url: () => attachmentUrl(order, "stream"),
     type: FRAMES_TYPE,
     platform: order.platform,
     signal: abort.signal,

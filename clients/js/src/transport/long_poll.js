@@ -1,5 +1,6 @@
 import { BROKEN, FRAMES_TYPE } from "./attachment.js";
 import { attachmentUrl, getBody, overHttp } from "./request.js";
+import { takePlace } from "./places.js";
 
 /** How long the server holds a request for which it has nothing, in seconds. */
 const WAIT_S = 25;
@@ -18,16 +19,22 @@ const GRACE_MS = 20_000;
 export function attachLongPoll(order, events) {
   const abort = new AbortController();
   const ask = async () => {
-    let isFirst = true;
-    for (;;) {
-      const isPoll = isFirst && order.position().session !== "";
+    const release = await takePlace(overHttp(order.url), abort.signal);
+    let end = release ? undefined : BROKEN;
+    let isPoll = order.position().session !== "";
+    while (!end && !abort.signal.aborted) {
       const url = isPoll ? attachmentUrl(order, "poll") : attachmentUrl(order, "long-poll", { wait: WAIT_S });
-      isFirst = false;
-      const end = await getAnswer(order, events, url, abort.signal);
-      if (end || abort.signal.aborted) return end ?? BROKEN;
+      isPoll = false;
+      end = await getAnswer(order, events, url, abort.signal);
     }
+    release?.();
+    return end ?? BROKEN;
   };
-  ask().then((end) => abort.signal.aborted || events.onEnd(end));
+  ask().then((end) => {
+    const isClosed = abort.signal.aborted;
+    abort.abort();
+    if (!isClosed) events.onEnd(end);
+  });
   return { silenceMs: WAIT_S * 1000 + GRACE_MS, close: () => abort.abort() };
 }
 
@@ -41,7 +48,7 @@ export function attachLongPoll(order, events) {
  */
 export function getAnswer({ platform }, events, url, signal) {
   return getBody({
-    url: overHttp(url),
+    url,
     type: FRAMES_TYPE,
     platform,
     signal,

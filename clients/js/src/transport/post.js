@@ -1,6 +1,6 @@
 import { FRAMES_TYPE } from "./attachment.js";
 import { Backoff } from "./backoff.js";
-import { overHttp, refusalOf, withParameters } from "./request.js";
+import { AS_WEBSOCKET, overHttp, refusalOf, withParameters } from "./request.js";
 
 /**
  * The client's flow by POST, for the transports that carry only the server's (docs/sessions.md, section 4): one request
@@ -103,7 +103,7 @@ export class Poster {
     const { id, received, replay } = this.#session;
     const url = withParameters(this.#url, { session: id, from: replay.acknowledged, received });
     const headers = { "content-type": FRAMES_TYPE };
-    return this.#platform.fetch(url, { method: "POST", headers, body, cache: "no-store", ...more });
+    return this.#platform.fetch(url, { ...AS_WEBSOCKET, method: "POST", headers, body, ...more });
   }
 
   /**

@@ -1,4 +1,5 @@
 import { BROKEN } from "./attachment.js";
+import { takePlace } from "./places.js";
 
 /**
  * The URL with parameters behind the application's own, whose spelling is kept.
@@ -34,7 +35,7 @@ export function attachmentUrl({ url, position, protocols }, transport, more = {}
  * GETs the body of an attachment by `fetch`, until it ends or is given up.
  *
  * @param {object} what
- * @param {string} what.url of http
+ * @param {string} what.url
  * @param {string} what.type the type that the answer must have
  * @param {import("../platform.js").Platform} what.platform
  * @param {AbortSignal} what.signal
@@ -44,7 +45,7 @@ export function attachmentUrl({ url, position, protocols }, transport, more = {}
  */
 export async function getBody({ url, type, platform, signal, onBegin, onChunk }) {
   try {
-    const response = await platform.fetch(url, { headers: { accept: type }, cache: "no-store", signal });
+    const response = await platform.fetch(overHttp(url), { ...AS_WEBSOCKET, headers: { accept: type }, signal });
     // A captive portal answers 200 to everything.
     const isOurs = response.status === 200 && response.headers.get("content-type")?.split(";")[0] === type;
     if (!isOurs || !response.body) {
@@ -63,6 +64,24 @@ export async function getBody({ url, type, platform, signal, onBegin, onChunk })
     return BROKEN;
   }
 }
+
+/**
+ * The same, where the answer stays open: if there is a place for one more of these.
+ *
+ * @param {Omit<Parameters<typeof getBody>[0], "url"> & { url: () => string }} what
+ */
+export async function getHeldBody(what) {
+  const release = await takePlace(overHttp(what.url()), what.signal);
+  try {
+    if (!release || what.signal.aborted) return BROKEN;
+    return await getBody({ ...what, url: what.url() });
+  } finally {
+    release?.();
+  }
+}
+
+/** Cookies are sent to whatever origin, as a handshake does. @type {RequestInit} */
+export const AS_WEBSOCKET = { cache: "no-store", credentials: "include" };
 
 /** @param {Response} response @returns {import("./attachment.js").Ending} */
 export function refusalOf(response) {

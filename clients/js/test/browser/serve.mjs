@@ -14,11 +14,13 @@ const TYPES = { ".js": "text/javascript", ".html": "text/html; charset=utf-8" };
  * @param {import("node:http").ServerResponse} response
  */
 export async function answerFile(request, response) {
-  const path = new URL(request.url ?? "/", "http://x").pathname;
+  const { pathname: path, searchParams } = new URL(request.url ?? "/", "http://x");
   const type = /** @type {Record<string, string>} */ (TYPES)[extname(path)];
   // `URL` has resolved every `..`, so what is left is below the root.
   const body = type && (await readFile(new URL(`.${path}`, ROOT)).catch(() => undefined));
-  if (body) response.writeHead(200, { "content-type": type, "cache-control": "no-store" }).end(body);
+  // A page that is not to be stored is not kept when it is left.
+  const cache = searchParams.has("keep") ? "no-cache" : "no-store";
+  if (body) response.writeHead(200, { "content-type": type, "cache-control": cache }).end(body);
   else response.writeHead(404).end();
 }
 

@@ -69,6 +69,16 @@ const PATHS = {
     peer.ponged.then(() => meters.set(id, 1));
     await readAll(peer, (message) => peer.write(message));
   },
+  // The meter shows what it was ended with.
+  async "/watch"(peer, q) {
+    for (;;) {
+      const { message, end } = await peer.next();
+      if (message !== undefined) await peer.write(message);
+      if (!end) continue;
+      meters.set(`${q.get("id")}`, end.code ?? 1005);
+      return peer.end(end.code === 1006 ? {} : end);
+    }
+  },
   "/echo": (peer) => readAll(peer, (message) => peer.write(message)),
 };
 
@@ -126,7 +136,7 @@ export async function startServer() {
     server.closeAllConnections();
     server.close();
   };
-  return { url: `ws://127.0.0.1:${port}`, close, forget: () => sessions.closeAll() };
+  return { url: `ws://127.0.0.1:${port}`, close, forget: () => sessions.closeAll(), meter: (/** @type {string} */ id) => meters.get(id) };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

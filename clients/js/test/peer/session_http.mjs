@@ -3,9 +3,9 @@ import { Attachment, PeerSession, Uplink } from "./session.mjs";
 
 const TYPE = "application/vnd.tidegate.v1";
 const MAX_BODY = 262_144;
-const HEADERS = {
+const ALWAYS = {
   "cache-control": "no-store",
-  "access-control-allow-origin": "*",
+  "access-control-allow-credentials": "true",
   "access-control-allow-headers": "content-type",
   "access-control-expose-headers": "tidegate-position, retry-after",
 };
@@ -73,13 +73,15 @@ export class Sessions {
    */
   http(request, response) {
     const url = new URL(request.url ?? "", "http://x");
-    if (request.method === "OPTIONS") return response.writeHead(204, HEADERS).end();
+    for (const [name, value] of Object.entries(ALWAYS)) response.setHeader(name, value);
+    if (request.headers.origin) response.setHeader("access-control-allow-origin", request.headers.origin);
+    if (request.method === "OPTIONS") return response.writeHead(204).end();
     if (request.method === "POST") return this.#post(request, response, url);
     const transport = url.searchParams.get("transport");
-    if (!transport) return response.writeHead(404, HEADERS).end();
+    if (!transport) return response.writeHead(404).end();
     const protocols = url.searchParams.get("protocols")?.split(",") ?? [];
     const found = this.find(url, protocols);
-    if (typeof found === "number") return response.writeHead(found, HEADERS).end("no such session\n");
+    if (typeof found === "number") return response.writeHead(found).end("no such session\n");
     return down(found.session, found.after, transport, response, Number(url.searchParams.get("wait") ?? 25));
   }
 
@@ -92,7 +94,7 @@ export class Sessions {
     const session = this.#all.get(url.searchParams.get("session") ?? "");
     const answer = (/** @type {number} */ status, more = {}) => {
       const position = session ? { "tidegate-position": session.received } : {};
-      return response.writeHead(status, { ...HEADERS, ...position, ...more }).end();
+      return response.writeHead(status, { ...position, ...more }).end();
     };
     if (!session) return answer(404);
     if (request.headers["content-type"] !== TYPE) return answer(415);
@@ -130,7 +132,7 @@ export class Sessions {
  */
 function down(session, after, transport, response, wait) {
   const isEvents = transport === "sse";
-  response.writeHead(200, { ...HEADERS, "content-type": isEvents ? "text/event-stream" : TYPE });
+  response.writeHead(200, { "content-type": isEvents ? "text/event-stream" : TYPE });
   const write = (/** @type {Buffer} */ bytes, /** @type {number} */ position) =>
     response.write(isEvents ? `id: ${session.id}.${position}\ndata: ${bytes.toString("base64")}\n\n` : bytes);
   const attachment = new Attachment(session, after, {

@@ -7,9 +7,17 @@ import { extname } from "node:path";
 const ROOT = new URL("../../", import.meta.url);
 const TYPES = { ".js": "text/javascript", ".html": "text/html; charset=utf-8" };
 
-/** @returns {Promise<{ origin: string, close: () => void }>} */
-export async function serve() {
+/**
+ * @param {(body: string) => Promise<string>} [post] answers what a page posts
+ * @returns {Promise<{ origin: string, close: () => void }>}
+ */
+export async function serve(post) {
   const server = createServer(async (request, response) => {
+    if (post && request.method === "POST") {
+      let said = "";
+      for await (const part of request) said += part;
+      return response.end(await post(said));
+    }
     const path = new URL(request.url ?? "/", "http://x").pathname;
     const type = /** @type {Record<string, string>} */ (TYPES)[extname(path)];
     // `URL` has resolved every `..`, so what is left is below the root.

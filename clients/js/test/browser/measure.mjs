@@ -85,12 +85,11 @@ async function measure(name, lanes) {
   }
 }
 
-/** The median, the median of the ratios within the rounds, and how far the middle half of these lies apart. */
+/** The median, the median of the ratios within the rounds, and the smallest and the largest of these. */
 function cell(/** @type {number[]} */ own, /** @type {number[]} */ base) {
   const ratios = own.map((speed, round) => speed / base[round]);
-  const [low, high] = [0.25, 0.75].map((part) => sorted(ratios)[Math.round(part * (ratios.length - 1))]);
-  const ratio = own === base ? "" : ` (${median(ratios).toFixed(2)}; ${low.toFixed(2)}–${high.toFixed(2)})`;
-  return `${digits(median(own))}${ratio}`;
+  const range = `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}`;
+  return own === base ? digits(median(own)) : `${digits(median(own))} (${median(ratios).toFixed(2)}; ${range})`;
 }
 
 console.log(

@@ -86,10 +86,6 @@ function parts(ours, peer) {
       name: `${name}-${lanes.join("-and-")}`,
       command: ["node", "browser/contract.mjs", name, lanes.join(","), ours.sessions],
     }));
-  const chaos = (/** @type {string} */ name, /** @type {Server} */ { sessions }) => ({
-    name: `${name}-chaos`,
-    command: ["node", "browser/chaos.mjs", name, sessions],
-  });
   const browser = (/** @type {string} */ name, /** @type {string} */ lane) => ({
     name: `${name}-${lane}`,
     command: ["node", "browser/contract.mjs", name, lane, url],
@@ -100,8 +96,10 @@ function parts(ours, peer) {
     browser("firefox", "credits"),
     browser("chromium", "credits"),
     browser("chromium", "native"),
-    chaos("firefox", ours),
-    chaos("chromium", ours),
+    ...["firefox", "chromium"].flatMap((name) => [
+      { name: `${name}-chaos`, command: ["node", "browser/chaos.mjs", name, ours.sessions] },
+      { name: `${name}-lifecycle`, command: ["node", "browser/lifecycle.mjs", name] },
+    ]),
     ...sessionsIn("firefox"),
     ...sessionsIn("chromium"),
     { name: "hazards", command: ["node", "browser/hazards.mjs", url] },

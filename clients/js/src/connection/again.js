@@ -4,7 +4,7 @@ import { platformWith } from "../platform.js";
 /**
  * One of several connections, open.
  *
- * @typedef {import("../websocket/stream.js").WebSocketOpenInfo & { connection: import("../connection.js").Connection }} Again
+ * @typedef {{ connection: import("../connection.js").Connection } & import("../websocket/stream.js").WebSocketOpenInfo} Again
  */
 
 /**

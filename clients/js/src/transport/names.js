@@ -4,5 +4,9 @@
  * @typedef {"websocket" | "stream" | "sse" | "long-poll" | "poll"} TransportName
  */
 
-/** The best first. @type {readonly TransportName[]} */
+/**
+ * The best first.
+ * @type {readonly TransportName[]}
+ * @internal
+ */
 export const TRANSPORT_NAMES = ["websocket", "stream", "sse", "long-poll", "poll"];

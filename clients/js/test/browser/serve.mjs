@@ -24,9 +24,17 @@ export async function answerFile(request, response) {
   else response.writeHead(404).end();
 }
 
-/** @returns {Promise<{ origin: string, close: () => void }>} */
-export async function serve() {
-  const server = createServer(answerFile);
+/**
+ * @param {(body: string) => Promise<string>} [post] answers what a page posts
+ * @returns {Promise<{ origin: string, close: () => void }>}
+ */
+export async function serve(post) {
+  const server = createServer(async (request, response) => {
+    if (!post || request.method !== "POST") return answerFile(request, response);
+    let said = "";
+    for await (const part of request) said += part;
+    return response.end(await post(said));
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = /** @type {import("node:net").AddressInfo} */ (server.address());

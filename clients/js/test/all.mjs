@@ -40,76 +40,85 @@ async function server(command, ...words) {
  */
 
 /**
- * @typedef {{ url: string, sessions: string }} Server
+ * Where the paths of the contract are served, and where they may be carried by anything.
  *
+ * @typedef {{ url: string, sessions: string }} Server
+ */
+
+/** @type {[string, string[], Record<string, string>?][]} */
+const RUNTIMES = [
+  ["node", ["node", "--no-warnings"], { TIDEGATE_WS: WS }],
+  ["node-undici", ["node", "--no-warnings", "--experimental-websocket"]],
+  ["deno", [program("deno"), "run", "--quiet", "-A"]],
+  ["bun", [program("bun")]],
+];
+
+/**
+ * The contract in runtimes.
+ *
+ * @param {typeof RUNTIMES} runtimes
+ * @param {string[]} lanes
+ * @param {string} url
+ * @returns {Part[]}
+ */
+function inRuntimes(runtimes, lanes, url, prefix = "") {
+  return runtimes.flatMap(([name, command, env]) =>
+    lanes.map((lane) => ({ name: `${prefix}${name}-${lane}`, command: [...command, "run.js", lane, url], env })),
+  );
+}
+
+/** The contract in a browser. @param {string} name @param {string[]} lanes @param {string} url @returns {Part} */
+function inBrowser(name, lanes, url) {
+  return {
+    name: `${name}-${lanes.join("-and-")}`,
+    command: ["node", "browser/contract.mjs", name, lanes.join(","), url],
+  };
+}
+
+/**
+ * A Connection, over what it chooses and over each transport alone.
+ *
+ * @param {Server} ours
+ * @param {Server} peer
+ * @returns {Part[]}
+ */
+function sessionParts(ours, peer) {
+  const ways = ["websocket", "stream", "sse", "long-poll", "poll"].map((way) => `session-${way}`);
+  const [node, ...others] = RUNTIMES;
+  return [
+    ...["firefox", "chromium"].flatMap((name) => [
+      { name: `${name}-chaos`, command: ["node", "browser/chaos.mjs", name, ours.sessions] },
+      { name: `${name}-lifecycle`, command: ["node", "browser/lifecycle.mjs", name] },
+      inBrowser(name, ways.slice(0, 2), ours.sessions),
+      inBrowser(name, ways.slice(2, 4), ours.sessions),
+      inBrowser(name, ["session", ...ways.slice(4)], ours.sessions),
+    ]),
+    ...inRuntimes([node], ways, ours.sessions),
+    ...inRuntimes(others, ["session", "session-stream", "session-sse"], ours.sessions),
+    ...inRuntimes([node], ["session", ...ways], peer.sessions, "peer-"),
+  ];
+}
+
+/**
  * @param {Server} ours the contract server
  * @param {Server} peer the same paths, by a peer that shares no code
  * @returns {Part[]}
  */
 function parts(ours, peer) {
-  const { url } = ours;
   const units = readdirSync(`${HERE}unit`).filter((name) => name.endsWith(".test.js"));
-  const runtimes = [
-    ["node", ["node", "--no-warnings"], { TIDEGATE_WS: WS }],
-    ["node-undici", ["node", "--no-warnings", "--experimental-websocket"], {}],
-    ["deno", [program("deno"), "run", "--quiet", "-A"], {}],
-    ["bun", [program("bun")], {}],
-  ];
-  const inRuntimes = runtimes.flatMap(([name, command, env]) =>
-    ["classic", "credits"].map((lane) => ({
-      name: `${name}-${lane}`,
-      command: [...command, "run.js", lane, url],
-      env,
-    })),
-  );
-  // A Connection, over what it chooses and over each transport alone.
-  const ways = ["websocket", "stream", "sse", "long-poll", "poll"].map((way) => `session-${way}`);
-  const sessions = ways.map((lane) => ({
-    name: `node-${lane}`,
-    command: ["node", "--no-warnings", "run.js", lane, ours.sessions],
-    env: { TIDEGATE_WS: WS },
-  }));
-  const sessionsElsewhere = runtimes.slice(1).flatMap(([name, command, env]) =>
-    ["session", "session-stream", "session-sse"].map((lane) => ({
-      name: `${name}-${lane}`,
-      command: [...command, "run.js", lane, ours.sessions],
-      env,
-    })),
-  );
-  const sessionsToPeer = ["session", ...ways].map((lane) => ({
-    name: `peer-${lane}`,
-    command: ["node", "--no-warnings", "run.js", lane, peer.sessions],
-    env: { TIDEGATE_WS: WS },
-  }));
-  const sessionsIn = (/** @type {string} */ name) =>
-    [ways.slice(0, 2), ways.slice(2, 4), ["session", ...ways.slice(4)]].map((lanes) => ({
-      name: `${name}-${lanes.join("-and-")}`,
-      command: ["node", "browser/contract.mjs", name, lanes.join(","), ours.sessions],
-    }));
-  const browser = (/** @type {string} */ name, /** @type {string} */ lane) => ({
-    name: `${name}-${lane}`,
-    command: ["node", "browser/contract.mjs", name, lane, url],
-  });
+  const [node] = RUNTIMES;
   return [
-    browser("firefox", "classic"),
-    browser("chromium", "classic"),
-    browser("firefox", "credits"),
-    browser("chromium", "credits"),
-    browser("chromium", "native"),
-    ...["firefox", "chromium"].flatMap((name) => [
-      { name: `${name}-chaos`, command: ["node", "browser/chaos.mjs", name, ours.sessions] },
-      { name: `${name}-lifecycle`, command: ["node", "browser/lifecycle.mjs", name] },
-    ]),
-    ...sessionsIn("firefox"),
-    ...sessionsIn("chromium"),
-    { name: "hazards", command: ["node", "browser/hazards.mjs", url] },
+    inBrowser("firefox", ["classic"], ours.url),
+    inBrowser("chromium", ["classic"], ours.url),
+    inBrowser("firefox", ["credits"], ours.url),
+    inBrowser("chromium", ["credits"], ours.url),
+    inBrowser("chromium", ["native"], ours.url),
+    { name: "hazards", command: ["node", "browser/hazards.mjs", ours.url] },
     { name: "types", command: [program("tsc"), "-p", PACKAGE] },
     ...units.map((name) => ({ name, command: ["node", "--test", "--test-timeout=60000", `unit/${name}`] })),
-    .../** @type {Part[]} */ (inRuntimes),
-    ...sessions,
-    .../** @type {Part[]} */ (sessionsElsewhere),
-    ...sessionsToPeer,
-    { name: "credits-peer", command: ["node", "run.js", "credits", peer], env: { TIDEGATE_WS: WS } },
+    ...inRuntimes(RUNTIMES, ["classic", "credits"], ours.url),
+    ...inRuntimes([node], ["credits"], peer.url, "peer-"),
+    ...sessionParts(ours, peer),
   ];
 }
 

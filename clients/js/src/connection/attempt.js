@@ -68,16 +68,19 @@ export class Attempt {
       return asked;
     };
     try {
-      this.#attachment = TRANSPORTS[name]({ ...order, position }, {
-        onBegin: () => {
-          this.#incoming = session.incoming(/** @type {any} */ (own));
+      this.#attachment = TRANSPORTS[name](
+        { ...order, position },
+        {
+          onBegin: () => {
+            this.#incoming = session.incoming(/** @type {any} */ (own));
+          },
+          onBytes: (bytes) => this.#isClosed || this.#incoming?.receive(bytes),
+          onHeard: () => {
+            this.#heard = this.#clocks();
+          },
+          onEnd,
         },
-        onBytes: (bytes) => this.#isClosed || this.#incoming?.receive(bytes),
-        onHeard: () => {
-          this.#heard = this.#clocks();
-        },
-        onEnd,
-      });
+      );
     } catch {
       // The runtime refuses to try, say `ws:` on a page of `https:`.
       this.#platform.setTimeout(() => onEnd(BROKEN), 0);

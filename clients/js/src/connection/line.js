@@ -251,7 +251,12 @@ export class Line {
     if (this.#current) return this.#riseLater(this.#current);
     if (this.#platform.now() - this.#lostAt > 2 * this.#session.keepMs) return this.#end("gone");
     const retryAfterMs = Math.max(0, ...endings.map((ending) => ending.retryAfterMs ?? 0));
-    this.#retryIn(this.#delay(endings.some(({ status }) => status === 502), { status: 0, retryAfterMs }));
+    this.#retryIn(
+      this.#delay(
+        endings.some(({ status }) => status === 502),
+        { status: 0, retryAfterMs },
+      ),
+    );
   }
 
   /** @param {boolean} atOnce the first time @param {Ending} [ending] */

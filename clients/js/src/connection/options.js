@@ -2,14 +2,16 @@ import { TRANSPORT_NAMES } from "../transport/names.js";
 import { optionsOf } from "../websocket/options.js";
 
 /**
+ * @typedef {import("../transport/names.js").TransportName} TransportName
+ *
  * @typedef {object} ConnectionOptions
  * @property {Iterable<string>} [protocols] subprotocols to offer, the best first; if there are any, the server must
  *   select one
  * @property {AbortSignal} [signal] gives up a connection that is not open yet; later it has no effect
- * @property {Iterable<import("../transport/names.js").TransportName>} [transports] what may carry it, the best first; all, if not
- *   given: `websocket`, `stream`, `sse`, `long-poll`, `poll`
- * @property {(transport: import("../transport/names.js").TransportName | "") => void} [ontransport] called when something else
- *   carries it, and with the empty string when nothing does for now
+ * @property {Iterable<TransportName>} [transports] what may carry it, the best first; all, if not given: `websocket`,
+ *   `stream`, `sse`, `long-poll`, `poll`
+ * @property {(transport: TransportName | "") => void} [ontransport] called when something else carries it, and with the
+ *   empty string when nothing does for now
  * @property {import("../websocket/options.js").CreditOptions} [credits] limits of what may come
  * @property {Partial<import("../platform.js").Platform>} [platform] what to use in place of the runtime's own
  */
@@ -29,7 +31,7 @@ export function connectionOptionsOf(given) {
   return { choices: { ...choices, credits, protocols, platform, transports, onTransport: ontransport }, signal };
 }
 
-/** @param {unknown} given @returns {import("../transport/names.js").TransportName[]} */
+/** @param {unknown} given @returns {TransportName[]} */
 function transportsOf(given) {
   if (given === undefined) return [...TRANSPORT_NAMES];
   if (given === null || typeof given !== "object" || !(Symbol.iterator in given)) {

@@ -44,7 +44,13 @@ export class Incoming {
     if (this.#isWanted && at < bytes.length) this.#parts.push(bytes.slice(at));
   }
 
-  /** Counts the frames of the flow from here on, and hands over those that are new. @param {Uint8Array} bytes @param {number} from */
+  /**
+   * Counts the frames of the flow from here on, and hands over those that are new.
+   *
+   * @param {Uint8Array} bytes
+   * @param {number} from
+   * @returns {number} where it stopped: at a frame of the attachment, or one that is not whole
+   */
   #run(bytes, from) {
     if (this.#position === undefined) throw new Violation("no greeting");
     let start = from;

@@ -60,7 +60,11 @@ const session = await launch(/** @type {"chromium" | "firefox"} */ (name));
 const page = `${chaos.url.replace(/^ws/, "http")}/test/browser/chaos.html?count=${count}&perSecond=${PER_SECOND}`;
 const started = Date.now();
 const raging = rage();
-const result = await resultOf(session.browser, page, LIMIT_MS).catch((error) => ({ wrong: error.message, read: 0, ways: [] }));
+const result = await resultOf(session.browser, page, LIMIT_MS).catch((error) => ({
+  wrong: error.message,
+  read: 0,
+  ways: [],
+}));
 isOver = true;
 await raging;
 await session.close();

@@ -78,7 +78,9 @@ await test(`${TABS} tabs over HTTP/1.1 without WebSocket all converse`, async ()
   chaos.weather = { upgrade: "refuse" };
   const page = `${origin}/test/browser/chaos.html?count=1000&perSecond=200`;
   const results = await Promise.all(
-    Array.from({ length: TABS }, () => resultOf(session.browser, page, LIMIT_MS).catch((error) => ({ wrong: error.message, ways: [] }))),
+    Array.from({ length: TABS }, () =>
+      resultOf(session.browser, page, LIMIT_MS).catch((error) => ({ wrong: error.message, ways: [] })),
+    ),
   );
   const wrong = results.map((result) => result.wrong).filter(Boolean);
   return wrong.join("; ") || `(${results.map(({ ways }) => ways.join(", ").replace(/(, )?$/, "")).join(" | ")})`;

@@ -31,7 +31,9 @@ export class Context {
     this.lane = lane.name;
     /** Whether what is tested is a Connection, which has the same contract. */
     this.isSession = lane.name.startsWith("session");
-    this.WebSocketStream = this.isSession ? /** @type {typeof WebSocketStream} */ (/** @type {any} */ (Connection)) : WebSocketStream;
+    this.WebSocketStream = this.isSession
+      ? /** @type {typeof WebSocketStream} */ (/** @type {any} */ (Connection))
+      : WebSocketStream;
     /** Whether both ends wait for each other. */
     this.hasCredits = this.isSession || lane.name === "credits";
     this.base = lane.url;

@@ -136,7 +136,12 @@ export async function startServer() {
     server.closeAllConnections();
     server.close();
   };
-  return { url: `ws://127.0.0.1:${port}`, close, forget: () => sessions.closeAll(), meter: (/** @type {string} */ id) => meters.get(id) };
+  return {
+    url: `ws://127.0.0.1:${port}`,
+    close,
+    forget: () => sessions.closeAll(),
+    meter: (/** @type {string} */ id) => meters.get(id),
+  };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

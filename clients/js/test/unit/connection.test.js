@@ -155,7 +155,9 @@ test("a session that the server has lost: the application is told", async (t) =>
 test("again: a conversation anew, until one ends cleanly", async (t) => {
   const { server, chaos } = await world(t);
   let rounds = 0;
-  for await (const { readable, writable, connection } of Connection.again(`${chaos.url}/echo`, { platform: faster(10) })) {
+  for await (const { readable, writable, connection } of Connection.again(`${chaos.url}/echo`, {
+    platform: faster(10),
+  })) {
     rounds += 1;
     const both = { reader: readable.getReader(), writer: writable.getWriter() };
     await converse(both, 0, 5);

@@ -22,7 +22,8 @@ function run(command, words) {
 function loaded(entry) {
   const files = new Set([entry]);
   for (const file of files) {
-    for (const [, target] of readFileSync(file, "utf8").matchAll(/from "(\.[^"]+)"/g)) files.add(join(dirname(file), target));
+    for (const [, target] of readFileSync(file, "utf8").matchAll(/from "(\.[^"]+)"/g))
+      files.add(join(dirname(file), target));
   }
   const bytes = [...files].reduce((sum, file) => sum + gzipSync(readFileSync(file)).length, 0);
   return { count: files.size, bytes };
@@ -34,7 +35,15 @@ test("it is small, complete, imports, and its types hold", () => {
   assert.ok(size < MOST_PACKED, `it has ${size} bytes`);
 
   const names = run("tar", ["tzf", file]).trim().split("\n");
-  for (const name of ["README.md", "LICENSE-MIT", "types/index.d.ts", "types/connection.d.ts", "types/stream.d.ts", "example/feed.js", "src/index.js"]) {
+  for (const name of [
+    "README.md",
+    "LICENSE-MIT",
+    "types/index.d.ts",
+    "types/connection.d.ts",
+    "types/stream.d.ts",
+    "example/feed.js",
+    "src/index.js",
+  ]) {
     assert.ok(names.includes(`package/${name}`), `${name} is in it`);
   }
   const installed = join(folder, "node_modules/tidegate");

@@ -17,7 +17,10 @@ function world() {
   const told = { posted: 0, gone: 0 };
   const session = new Session({ onFrames: () => {}, onAcknowledged: () => {} });
   const attach = (/** @type {Buffer} */ more) => {
-    const down = session.incoming({ onAttached: (attached) => (session.attached(attached), true), onDetached: () => {} });
+    const down = session.incoming({
+      onAttached: (attached) => (session.attached(attached), true),
+      onDetached: () => {},
+    });
     down.receive(Buffer.concat([frame(0x08, 1, 1, "x", 2, 1, 0, 3, 1, 0, 4, 1, 60), more]));
   };
   const platform = /** @type {any} */ ({
@@ -32,10 +35,14 @@ function world() {
       if (timer) timers[timer - 1] = { run: () => {}, ms: NaN };
     },
   });
-  const poster = new Poster(session, { url: "ws://x/y?z=%20", platform, random: () => 0.5 }, {
-    onPosted: () => (told.posted += 1),
-    onGone: () => (told.gone += 1),
-  });
+  const poster = new Poster(
+    session,
+    { url: "ws://x/y?z=%20", platform, random: () => 0.5 },
+    {
+      onPosted: () => (told.posted += 1),
+      onGone: () => (told.gone += 1),
+    },
+  );
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   const answer = async (/** @type {number} */ status, /** @type {any} */ headers = {}) => {
     pending.shift()?.resolve(new Response(status === 204 ? null : "why\n", { status, headers }));

@@ -87,7 +87,10 @@ test("what was sent is kept until it is acknowledged, also where that falls insi
   it.push(bytes("10 01 64"));
   attach().receive(attached(0, 0));
   assert.equal(it.rewind(0), undefined);
-  assert.deepEqual([hex(it.replay.next()), hex(it.replay.next()), it.replay.next()], ["10 01 61 10 01 62 10 01 63", "10 01 64", undefined]);
+  assert.deepEqual(
+    [hex(it.replay.next()), hex(it.replay.next()), it.replay.next()],
+    ["10 01 61 10 01 62 10 01 63", "10 01 64", undefined],
+  );
   it.acknowledged(2);
   it.acknowledged(1);
   assert.deepEqual([told.acknowledged, it.replay.bytes], [1, 6]);
@@ -129,8 +132,16 @@ test("what was received is owed until the server knows", () => {
 });
 
 test("what a server may not do", () => {
-  const fresh = [message("a"), frame(ACK, 0), attached(1, 0), attached(0, 1), frame(ATTACHED, 1, 1, "x", 2, 1, 0), frame(0x11, Buffer.alloc(131_072))];
-  for (const bad of fresh) assert.throws(() => session().attach().receive(bad), { name: "Error" }, hex(bad.subarray(0, 9)));
+  const fresh = [
+    message("a"),
+    frame(ACK, 0),
+    attached(1, 0),
+    attached(0, 1),
+    frame(ATTACHED, 1, 1, "x", 2, 1, 0),
+    frame(0x11, Buffer.alloc(131_072)),
+  ];
+  for (const bad of fresh)
+    assert.throws(() => session().attach().receive(bad), { name: "Error" }, hex(bad.subarray(0, 9)));
   const later = [attached(0, 0), frame(ACK, 1), frame(SKIP, 1), frame(ACK, 0, 0)];
   for (const bad of later) {
     const { attach } = session();

@@ -23,7 +23,7 @@ function generator(seed) {
 /** The number that a frame carries. @param {Buffer} whole @returns {number[]} */
 function numbersOf(whole) {
   const numbers = [];
-  for (let at = 0; at < whole.length; ) {
+  for (let at = 0; at < whole.length;) {
     const size = whole[at + 1] < 64 ? [2, whole[at + 1]] : [3, ((whole[at + 1] & 0x3f) << 8) | whole[at + 2]];
     numbers.push(whole.readUInt32BE(at + size[0]));
     at += size[0] + size[1];
@@ -98,7 +98,12 @@ class World {
     const after = this.#client.received;
     if (after < this.#server.acked) return;
     this.#server.acknowledge(after);
-    const line = { isTwoWay: this.#pick(2) === 0, bytes: Buffer.alloc(0), ups: /** @type {Buffer[]} */ ([]), isCut: false };
+    const line = {
+      isTwoWay: this.#pick(2) === 0,
+      bytes: Buffer.alloc(0),
+      ups: /** @type {Buffer[]} */ ([]),
+      isCut: false,
+    };
     const write = (/** @type {Buffer} */ bytes) => {
       if (!line.isCut) line.bytes = Buffer.concat([line.bytes, bytes]);
     };

@@ -2,7 +2,7 @@
 // browser. The last line is `N passed, M failed`.
 //
 // Usage: all.mjs CONTRACT-SERVER [WORD], where WORD is in the names of the parts to run. Needs TIDEGATE_TOOLS.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -85,7 +85,10 @@ function inBrowser(name, lanes, url) {
 function sessionParts(ours, peer) {
   const ways = ["websocket", "stream", "sse", "long-poll", "poll"].map((way) => `session-${way}`);
   const [node, ...others] = RUNTIMES;
+  const hasNginx = spawnSync("nginx", ["-v"]).status === 0;
+  if (!hasNginx) console.log("there is no nginx here, so nothing is tested behind it");
   return [
+    ...(hasNginx ? [{ name: "nginx-session", command: ["node", "nginx.mjs", ours.sessions] }] : []),
     ...["firefox", "chromium"].flatMap((name) => [
       { name: `${name}-chaos`, command: ["node", "browser/chaos.mjs", name, ours.sessions] },
       { name: `${name}-lifecycle`, command: ["node", "browser/lifecycle.mjs", name] },

@@ -140,6 +140,7 @@ export async function startServer() {
     url: `ws://127.0.0.1:${port}`,
     close,
     forget: () => sessions.closeAll(),
+    detach: (/** @type {number} */ why) => sessions.detachAll(why),
     meter: (/** @type {string} */ id) => meters.get(id),
   };
 }

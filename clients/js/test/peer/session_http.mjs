@@ -23,6 +23,11 @@ export class Sessions {
     this.#open = open;
   }
 
+  /** @param {number} why */
+  detachAll(why) {
+    for (const { attachment } of this.#all.values()) attachment?.end(why);
+  }
+
   closeAll() {
     for (const session of this.#all.values()) session.terminate();
   }

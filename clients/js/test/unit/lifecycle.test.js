@@ -10,6 +10,9 @@ import { takePlace } from "../../src/transport/places.js";
 
 const { WebSocket } = requireTool("ws");
 
+/** A clock that stands still, but for timers of no time. @param {() => void} run @param {number} ms */
+const standingStill = (run, ms) => (ms === 0 ? setTimeout(run, 0) : undefined);
+
 /** An event with more to it. @param {string} type @param {object} more */
 function event(type, more = {}) {
   return Object.assign(new Event(type), more);
@@ -58,12 +61,7 @@ test("the network is back: no timer is waited for, and what carries it is tried 
     chaos.close();
     server.close();
   });
-  const platform = {
-    WebSocket,
-    // Timers that stand still, but for those of no time.
-    setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) =>
-      ms === 0 ? setTimeout(run, 0) : undefined,
-  };
+  const platform = { WebSocket, setTimeout: standingStill };
   const ways = /** @type {string[]} */ ([]);
   const ontransport = (/** @type {string} */ way) => ways.push(way);
   const connection = new Connection(`${chaos.url}/echo`, { platform, ontransport });
@@ -88,6 +86,29 @@ test("the network is back: no timer is waited for, and what carries it is tried 
   assert.deepEqual(chaos.seen, ["websocket"]);
   connection.close();
   assert.equal((await connection.closed).closeCode, 1005);
+});
+
+test("the server says to come again: at once, by no timer", async (t) => {
+  for (const transport of ["websocket", "stream", "sse"]) {
+    const server = await startServer();
+    t.after(() => server.close());
+    const ways = /** @type {string[]} */ ([]);
+    const connection = new Connection(`${server.url}/echo`, {
+      platform: { WebSocket, setTimeout: standingStill },
+      transports: /** @type {any} */ ([transport]),
+      ontransport: (way) => ways.push(way),
+    });
+    const { readable, writable } = await connection.opened;
+    const [reader, writer] = [readable.getReader(), writable.getWriter()];
+    for (const text of ["one", "two", "three"]) {
+      if (text === "two") server.detach(2);
+      await writer.write(text);
+      assert.equal((await reader.read()).value, text);
+    }
+    assert.deepEqual(ways, [transport, "", transport]);
+    connection.close();
+    assert.equal((await connection.closed).closeCode, 1005);
+  }
 });
 
 test("places: four at a time in a browser, and who comes later waits", async () => {

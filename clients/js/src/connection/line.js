@@ -158,12 +158,10 @@ export class Line {
   /** @param {Attempt} attempt @param {import("../session/frames.js").Attached} attached */
   #attached(attempt, attached) {
     if (this.#isOver) return false;
-    if (attempt === this.#current) {
-      this.#session.attached(attached);
-      return true;
-    }
-    this.#poster.stop();
     this.#session.attached(attached);
+    if (attempt === this.#current) return true;
+    // That our last words have arrived may have been the news.
+    if (this.#isOver) return false;
     this.#race?.stop(attempt);
     this.#race = undefined;
     this.#current?.close();
@@ -180,8 +178,9 @@ export class Line {
     this.#progress = this.#arrived;
     remember(this.#settings.url, attempt.name);
     const skip = this.#session.rewind(received);
-    if (!attempt.isTwoWay) this.#poster.start();
-    else if (skip) attempt.send(skip);
+    if (attempt.isTwoWay) this.#poster.stop();
+    else this.#poster.start();
+    if (attempt.isTwoWay && skip) attempt.send(skip);
     this.#events.onAttached(attempt.name);
     this.pump();
     this.#riseLater(attempt);
@@ -232,7 +231,6 @@ export class Line {
     this.#lostAt = this.#platform.now();
     this.#timers.clear("ack");
     this.#timers.clear("rise");
-    this.#poster.stop();
     const hasServed = this.#arrived > this.#progress || this.#lostAt - this.#attachedAt > SERVED_MS;
     if (hasServed) this.#backoff.reset();
     this.#events.onDetached();

@@ -92,14 +92,15 @@ export class Line {
    * Looks after the line, because something has happened: tries at once where nothing carries it, and beside what does
    * where that may be lost.
    *
-   * @param {boolean} isGrave whether it has to be taken for lost
+   * @param {boolean} isGrave whether it has to be taken for lost, and what did not work before may work now
    */
   probe(isGrave) {
     if (this.#isOver) return;
     this.#riseMs = RISE_FIRST_MS;
     this.#poster.hurry();
-    if (!this.#current) this.#retryIn(0);
-    else if (isGrave || this.#current.silentMs > SUSPECT_MS) this.#renew();
+    const names = isGrave ? this.#settings.transports : this.#inOrder();
+    if (!this.#current) this.#retryIn(0, names);
+    else if (isGrave || this.#current.silentMs > SUSPECT_MS) this.#renew(names);
   }
 
   /** The page goes away: what there is to say is said at once. */
@@ -199,9 +200,9 @@ export class Line {
     this.#try(transports.slice(0, transports.indexOf(this.#current.name)));
   }
 
-  /** The same is tried anew, beside this one. */
-  #renew() {
-    if (!this.#race) this.#try(this.#inOrder());
+  /** Another is tried beside this one. @param {TransportName[]} names */
+  #renew(names) {
+    if (!this.#race) this.#try(names);
   }
 
   /** @param {Attempt} attempt @param {number} why */
@@ -264,10 +265,10 @@ export class Line {
     return atOnce && isFirst ? 0 : Math.max(delay, ending?.retryAfterMs ?? 0);
   }
 
-  /** @param {number} delay */
-  #retryIn(delay) {
+  /** @param {number} delay @param {TransportName[]} [names] */
+  #retryIn(delay, names) {
     if (this.#race) return;
-    this.#timers.set("retry", delay, () => this.#try(this.#inOrder()));
+    this.#timers.set("retry", delay, () => this.#try(names ?? this.#inOrder()));
   }
 
   /** From time to time. A timer that comes late tells of a page that was frozen, or a machine that slept. */
@@ -277,7 +278,7 @@ export class Line {
       const isLate = Date.now() - before > LOOK_MS + LATE_MS;
       const current = this.#current;
       if (current && current.overdueMs > 0) this.#lost(true);
-      else if (current && this.#isUnheard()) this.#renew();
+      else if (current && this.#isUnheard()) this.#renew(this.#inOrder());
       else if (isLate) this.probe(false);
       if (!this.#isOver) this.#look();
     });

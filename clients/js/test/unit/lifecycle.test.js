@@ -84,6 +84,17 @@ test("the network is back: no timer is waited for, and what carries it is tried 
   network.dispatchEvent(event("online"));
   await say("three");
   assert.deepEqual(chaos.seen, ["websocket"]);
+  // What is better may go now, whatever has worked before.
+  chaos.weather = { upgrade: "refuse" };
+  chaos.cut();
+  while (connection.transport) await new Promise((resolve) => setTimeout(resolve, 5));
+  network.dispatchEvent(event("online"));
+  await say("four");
+  assert.equal(connection.transport, "stream");
+  chaos.weather = {};
+  network.dispatchEvent(event("online"));
+  while (connection.transport !== "websocket") await new Promise((resolve) => setTimeout(resolve, 5));
+  await say("five");
   connection.close();
   assert.equal((await connection.closed).closeCode, 1005);
 });

@@ -50,7 +50,10 @@ async fn pause_between(lines: &'static str) {
     }
     assert_eq!(order, (0..MESSAGES).collect::<Vec<_>>(), "0 lost, 0 twice, in order");
     // An answer carries all that has come, so whoever polls slowly does not fall behind.
-    assert!(answers_after_the_end <= 1, "{answers_after_the_end} answers were needed when publishing had ended");
+    assert!(
+        answers_after_the_end <= 1,
+        "{answers_after_the_end} answers were needed when publishing had ended"
+    );
     // How many those are depends on the machine: 10 where nothing is late.
     println!("{missing:?} were not seen yet when publishing ended");
 }

@@ -443,8 +443,8 @@ impl Acceptor {
 /// A request that was accepted, and waits for the byte stream behind its response. It holds a place among the
 /// connections, which is free again when this is dropped or the connection has ended.
 pub struct Accepted {
-    judged: Judged,
-    request: Request<()>,
+    pub(super) judged: Judged,
+    pub(super) request: Request<()>,
 }
 
 impl Accepted {
@@ -462,7 +462,7 @@ impl Accepted {
 }
 
 /// What was agreed on with a client that is let in, and its place among the connections.
-struct Judged {
+pub(super) struct Judged {
     agreed: Agreed,
     settings: Arc<Settings>,
     slot: Slot,
@@ -470,15 +470,15 @@ struct Judged {
 
 impl Judged {
     /// Opens the connection, whose driver has to run.
-    fn start(self, io: impl Io, mut already_read: Bytes, asked: Asked) -> (WebSocketStream, Driver) {
+    pub(super) fn start(self, io: impl Io, mut read: Bytes, asked: Asked) -> (WebSocketStream, Driver) {
         let Self { agreed, settings, slot } = self;
         // A server draws no masking keys, so it needs no seed.
         let (config, credits) = (settings.config.clone(), settings.credits.clone());
         let mut connection = Layers::new(Side::Server, config, credits, &agreed, &[], [0; 32]);
-        let taken = connection.handle_input(&already_read);
-        already_read.advance(taken);
+        let taken = connection.handle_input(&read);
+        read.advance(taken);
         let key = slot.key();
-        let io = Box::new(Lease::new(io, already_read, slot));
+        let io = Box::new(Lease::new(io, read, slot));
         let (shared, driver) = prepare(io, connection, agreed, &settings.tuning, &Peer::of(&asked));
         // Before the driver runs: it gives the place up when the connection ends.
         settings.connections.opened(key, &shared);

@@ -323,8 +323,8 @@ impl Acceptor {
 /// A request that was accepted, and waits for the byte stream behind its response. It holds a place among the
 /// connections, which is free again when this is dropped or the connection has ended.
 pub struct Accepted {
-    judged: Judged,
-    request: Request<()>,
+    pub(super) judged: Judged,
+    pub(super) request: Request<()>,
 }
 
 impl Accepted {

@@ -6,15 +6,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::acceptor::{AcceptError, Acceptor};
+use super::acceptor::{AcceptError, Accepted, Acceptor};
 use super::crew::Crew;
 use super::http2::Begun;
-use crate::http::tune;
+use crate::http::{Asked, tune};
 use crate::websocket::{Attending, WebSocketStream};
 
 /// Accepts one WebSocketStream from any byte stream, with the default policy. [`Acceptor`] has all the settings.
@@ -131,6 +132,26 @@ impl Acceptor {
             () = self.settings.connections.gone(LAST_HANDSHAKES) => None,
             begun = self.begin(stream, Some(peer)) => begun.ok(),
         }
+    }
+}
+
+impl Accepted {
+    /// As [`start`](Self::start), and runs `handler` for the connection in a task of its own. Both are one task, which
+    /// takes less memory than two. When the handler drops the stream and its halves, the connection closes. Must be
+    /// called on a tokio runtime.
+    pub fn run<F>(
+        self,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        already_read: impl Into<Bytes>,
+        handler: impl FnOnce(WebSocketStream) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (socket, driver) = self.judged.start(io, already_read.into(), Asked::request_of(self.request));
+        let scope = driver.scope();
+        let attending = Attending::new(driver);
+        let handling = scope.call(|| handler(socket));
+        drop(tokio::spawn(attending.beside(handling)));
     }
 }
 

@@ -39,8 +39,12 @@
 //! ```
 
 mod client;
+#[cfg(feature = "sessions")]
+mod connection;
 mod http;
 mod server;
+#[cfg(feature = "sessions")]
+mod session;
 mod websocket;
 
 pub use tidegate_proto::credit::{Config as Credits, Violation as CreditViolation};
@@ -57,6 +61,10 @@ pub use self::http::{
     TcpError, TlsError, tune,
 };
 pub use client::ClientBuilder;
+#[cfg(feature = "sessions")]
+pub use client::{ConnectionBuilder, TransportError};
+#[cfg(feature = "sessions")]
+pub use connection::Connection;
 #[cfg(feature = "axum")]
 pub use server::axum;
 pub use server::{
@@ -67,8 +75,11 @@ pub use server::{
 pub use server::{Refuse, WebSocketLayer, WebSocketService};
 #[cfg(feature = "hyper")]
 pub use server::{UpgradeError, Upgrading};
+#[cfg(feature = "sessions")]
+pub use session::Transport;
+pub use tidegate_proto::session::Violation as SessionViolation;
 pub use websocket::{
     Broadcast, Budget, BudgetStats, ByteReader, ByteWriter, Cause, CloseEvent, CloseOptions, Deadlines,
-    Events, Handlers, MessageReader, MessageWriter, Opened, Readable, ReadyState, SendError, SocketEvent,
-    Stats, Subscription, WebSocket, WebSocketError, WebSocketStream, Writable,
+    Events, Handlers, MessageReader, MessageWriter, NoTransport, NotResumed, Opened, Readable, ReadyState,
+    SendError, SocketEvent, Stats, Subscription, WebSocket, WebSocketError, WebSocketStream, Writable,
 };

@@ -1,0 +1,108 @@
+//! The client's frames by POST: one in flight, in order, each until its arrival is told.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use tidegate_proto::session::Post;
+use tokio::time::{sleep, timeout};
+
+use super::backoff::Backoff;
+use super::core::Posted;
+use super::error::TransportError;
+use super::lane::Lane;
+use super::trip::{Trip, reason, retry_after};
+use super::way::{Ask, Parameters};
+use crate::websocket::NotResumed;
+
+/// What became of a POST.
+enum Sent {
+    /// The server has so many frames; go on.
+    Taken(u64),
+    /// The server has so many frames, and asks to wait.
+    Later(Option<u64>, Duration),
+    /// The server wants frames from another position.
+    Elsewhere(u64),
+    /// Nobody knows. The same again, at once or not.
+    Unknown {
+        at_once: bool,
+    },
+    Lost(NotResumed),
+}
+
+/// How long the server may hold a POST, and longer.
+const TIMEOUT: Duration = Duration::from_secs(40);
+
+/// How long to wait where the server does not say.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Sends what there is to send, whenever it goes by POST. Returns only when the session is lost.
+pub(super) async fn post_all(trip: &Trip) -> NotResumed {
+    let core = &trip.core;
+    let (mut lane, mut backoff) = (Lane::default(), Backoff::new());
+    loop {
+        let (post, parameters) = core.next_post().await;
+        let sent = match timeout(TIMEOUT, send(trip, &mut lane, &post, parameters)).await {
+            Ok(sent) => sent,
+            Err(_) => Sent::Unknown { at_once: false },
+        };
+        let (posted, pause) = match sent {
+            Sent::Taken(position) => {
+                backoff.reset();
+                (Posted::Taken(position), None)
+            }
+            Sent::Elsewhere(position) if position < post.from => {
+                return NotResumed::PositionGone(format!("it wants frames from {position} again"));
+            }
+            Sent::Elsewhere(position) => (Posted::Refused(position), None),
+            Sent::Later(position, pause) => (position.map_or(Posted::Unknown, Posted::Refused), Some(pause)),
+            Sent::Unknown { at_once } => {
+                let is_first = backoff.is_fresh();
+                let pause = backoff.next();
+                (Posted::Unknown, (!at_once || !is_first).then_some(pause))
+            }
+            Sent::Lost(lost) => return lost,
+        };
+        if let Err(violation) = core.posted(&post, posted) {
+            return NotResumed::Broken(violation);
+        }
+        if let Some(pause) = pause {
+            sleep(pause).await;
+        }
+    }
+}
+
+async fn send(trip: &Trip, lane: &mut Lane, post: &Post, parameters: Parameters) -> Sent {
+    let ask = Ask::post(parameters, post.body.clone());
+    let response = match trip.send(lane, &ask).await {
+        Ok(response) => response,
+        Err(TransportError::InvalidUrl(error)) => {
+            return Sent::Lost(NotResumed::Refused { status: 414, reason: error.to_string() });
+        }
+        Err(error) => return Sent::Unknown { at_once: error.is_bad_gateway() },
+    };
+    let (status, position) = (response.status(), position(response.headers()));
+    let wait = retry_after(response.headers());
+    let reason = reason(response).await;
+    judge(status, position, wait, reason)
+}
+
+/// What an answer means (docs/sessions.md, section 4).
+fn judge(status: StatusCode, position: Option<u64>, wait: Option<Duration>, reason: String) -> Sent {
+    match (status.as_u16(), position) {
+        (204, Some(position)) => Sent::Taken(position),
+        (409, position) if wait.is_some() => Sent::Later(position, wait.unwrap_or(PAUSE)),
+        (409, Some(position)) => Sent::Elsewhere(position),
+        (429 | 503, position) => Sent::Later(position, wait.unwrap_or(PAUSE)),
+        (404, _) => Sent::Lost(NotResumed::Gone(reason)),
+        (410, _) => Sent::Lost(NotResumed::PositionGone(reason)),
+        (400 | 401 | 403 | 405 | 413 | 414 | 415 | 431, _) => {
+            Sent::Lost(NotResumed::Refused { status: status.as_u16(), reason })
+        }
+        (502, _) => Sent::Unknown { at_once: true },
+        _ => Sent::Unknown { at_once: false },
+    }
+}
+
+fn position(headers: &HeaderMap) -> Option<u64> {
+    headers.get("tidegate-position")?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,97 @@
+//! A conversation both ways in which nothing may be missing and nothing may come twice.
+
+use tidegate::{CloseInfo, Connection, Message, Opened, Readable, WebSocketError, Writable};
+use tidegate_tests::raw::soon;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::server::Server;
+
+/// A server that holds numbered conversations, and what it found.
+pub(crate) struct Talker {
+    pub(crate) server: Server,
+    /// What became of each conversation, as the server saw it.
+    found: UnboundedReceiver<Result<(), String>>,
+}
+
+impl Talker {
+    pub(crate) fn start(count: u64) -> Self {
+        let (tell, found) = unbounded_channel();
+        let server = Server::start(move |connection| {
+            let tell = tell.clone();
+            async move {
+                let heard = listen(&connection, count).await;
+                let _ = tell.send(heard);
+            }
+        });
+        Self { server, found }
+    }
+
+    /// What the server found in the one conversation that there was.
+    pub(crate) async fn found(&mut self) {
+        let found = soon(self.found.recv()).await.expect("the server runs");
+        assert_eq!(found, Ok(()), "as the server saw it");
+        assert!(self.found.try_recv().is_err(), "there was a second conversation");
+    }
+}
+
+/// The server's part: talks, and waits for the client to close.
+async fn listen(connection: &Connection, count: u64) -> Result<(), String> {
+    let Opened { mut readable, writable, .. } = connection.opened().await.map_err(|error| error.to_string())?;
+    let writable = talk(&mut readable, writable, count).await?;
+    match readable.read().await {
+        Ok(None) => {}
+        other => return Err(format!("in the place of the end: {other:?}")),
+    }
+    drop(writable);
+    connection.closed().await.map(drop).map_err(|error| format!("the end was not clean: {error}"))
+}
+
+/// The client's part: talks, closes, and waits for the end.
+pub(crate) async fn converse(connection: &Connection, count: u64) -> Result<CloseInfo, WebSocketError> {
+    let Opened { mut readable, writable, .. } = connection.opened().await?;
+    let talked = talk(&mut readable, writable, count).await;
+    let _writable = talked.unwrap_or_else(|error| panic!("as the client saw it: {error}"));
+    connection.close((1000, "done")).unwrap();
+    connection.closed().await
+}
+
+/// Sends numbers from 0 on, and expects the same.
+async fn talk(readable: &mut Readable, mut writable: Writable, count: u64) -> Result<Writable, String> {
+    let send = async {
+        for number in 0..count {
+            let written = writable.write(message(number)).await;
+            written.map_err(|error| format!("message {number} could not be written: {error}"))?;
+        }
+        Ok(writable)
+    };
+    let receive = async {
+        for number in 0..count {
+            match readable.read().await {
+                Ok(Some(came)) if came == message(number) => {}
+                Ok(Some(came)) => return Err(format!("in the place of {number} came {}", number_of(&came))),
+                other => return Err(format!("in the place of {number}: {other:?}")),
+            }
+        }
+        Ok(())
+    };
+    let (writable, ()) = tokio::try_join!(send, receive)?;
+    Ok(writable)
+}
+
+/// A message by its number: of many lengths, most of them short.
+fn message(number: u64) -> Message {
+    let len = match number % 97 {
+        0 => 20_000,
+        len => len * 2,
+    };
+    let mut bytes = number.to_be_bytes().to_vec();
+    bytes.resize(8 + len as usize, number as u8);
+    Message::from(bytes)
+}
+
+fn number_of(message: &Message) -> String {
+    match message.as_bytes().first_chunk::<8>() {
+        Some(bytes) => u64::from_be_bytes(*bytes).to_string(),
+        None => format!("{message:?}"),
+    }
+}

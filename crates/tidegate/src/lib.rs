@@ -45,6 +45,8 @@ mod http;
 mod server;
 #[cfg(feature = "sessions")]
 mod session;
+#[cfg(feature = "sessions")]
+mod transport;
 mod websocket;
 
 pub use tidegate_proto::credit::{Config as Credits, Violation as CreditViolation};
@@ -77,7 +79,11 @@ pub use server::{Refuse, WebSocketLayer, WebSocketService};
 pub use server::{UpgradeError, Upgrading};
 #[cfg(feature = "sessions")]
 pub use session::Transport;
+#[cfg(feature = "sessions")]
+pub use tidegate_proto::session::Config as Sessions;
 pub use tidegate_proto::session::Violation as SessionViolation;
+#[cfg(feature = "sessions")]
+pub use transport::Body;
 pub use websocket::{
     Broadcast, Budget, BudgetStats, ByteReader, ByteWriter, Cause, CloseEvent, CloseOptions, Deadlines,
     Events, Handlers, MessageReader, MessageWriter, NoTransport, NotResumed, Opened, Readable, ReadyState,

@@ -1,4 +1,13 @@
-//! Sessions: one conversation over any transport (docs/sessions.md).
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+//! Sessions over HTTP as their bytes are (docs/sessions.md): a server of this library, and clients made by hand.
 
+mod backpressure;
 mod client;
+mod ending;
+mod expiry;
+mod frames;
+mod opening;
+mod policy;
+mod posting;
+mod resuming;
+mod rig;
+mod websocket;

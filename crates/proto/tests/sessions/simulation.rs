@@ -15,7 +15,7 @@ use crate::world::{Random, Schedule, Weather};
 
 /// As many as the environment says, or a few.
 fn seeds() -> u64 {
-    std::env::var("TIDEGATE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(300)
+    std::env::var("TIDEGATE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1000)
 }
 
 #[test]

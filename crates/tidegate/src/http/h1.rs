@@ -148,6 +148,36 @@ where
     Ok(ReadRequest { request: parse_request(bytes)?, head: bytes.into(), rest: reader.into_rest() })
 }
 
+/// The head of the first request on a connection.
+#[cfg(feature = "sessions")]
+pub(crate) struct FirstHead {
+    /// Absent where it has a body.
+    pub(crate) request: Option<Request<()>>,
+    pub(crate) head: Box<[u8]>,
+    pub(crate) rest: Vec<u8>,
+}
+
+/// As [`read_request`], but a request with a body is none of an opening handshake, rather than malformed.
+///
+/// # Cancellation
+///
+/// What has been read is lost when the future is dropped: close the stream then.
+#[cfg(feature = "sessions")]
+pub(crate) async fn read_first_head<R>(io: R, limits: &HeadLimits) -> Result<FirstHead, HeadError>
+where
+    R: AsyncRead + Unpin,
+{
+    let mut reader = HeadReader::new(io, *limits);
+    let head = reader.next_head().await?;
+    let bytes = reader.bytes(&head);
+    let request = match parse_request(bytes) {
+        Ok(request) => Some(request),
+        Err(HeadError::Malformed(MalformedHead::Body)) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(FirstHead { request, head: bytes.into(), rest: reader.into_rest() })
+}
+
 /// Reads the head of the final response, and returns it with the bytes that were read behind it.
 ///
 /// Interim responses are skipped, except 101, which is final for this connection (RFC 9110 §15.2). The limits

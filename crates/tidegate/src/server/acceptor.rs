@@ -4,48 +4,31 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_core::future::BoxFuture;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use tidegate_proto::credit;
-use tidegate_proto::websocket::handshake::{Agreed, Answer, Offer, Refusal, receive};
+use tidegate_proto::websocket::handshake::{Offer, Refusal};
 use tidegate_proto::websocket::{Config, Side};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
-use super::connections::{Connections, Limits, Slot};
-use super::lease::Lease;
+use super::connections::Connections;
+use super::judged::Judged;
 use super::origin::OriginPolicy;
-use super::policy::{Admission, Policy};
+use super::policy::Admission;
 use super::refuse::{refuse, response_to};
+use super::settings::Settings;
 use crate::http::h1::{self, ReadRequest};
 use crate::http::tls::{Alpn, ServerTls, TlsError, is_http2};
 use crate::http::{Asked, HeadError, HeadLimits, Http2, Http2Error, Io, PeerAddress};
 use crate::websocket::observe::{self, Peer};
-use crate::websocket::{Budget, Deadlines, Driver, Layers, Tuning, WebSocketStream, prepare, write_all};
+use crate::websocket::{Budget, Deadlines, Driver, WebSocketStream, write_all};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
 #[derive(Clone)]
 pub struct Acceptor {
     pub(super) settings: Arc<Settings>,
-}
-
-#[derive(Clone)]
-pub(super) struct Settings {
-    /// Shared by all connections.
-    config: Arc<Config>,
-    credits: Option<credit::Config>,
-    origins: OriginPolicy,
-    pub(super) policy: Policy,
-    pub(super) tls: Option<ServerTls>,
-    pub(super) http2: Option<Http2>,
-    pub(super) head_limits: HeadLimits,
-    pub(super) handshake_timeout: Duration,
-    tuning: Tuning,
-    pub(super) limits: Limits,
-    pub(super) connections: Connections,
-    pub(super) max_handshakes: usize,
-    pub(super) drain_timeout: Duration,
 }
 
 /// Why a client was not accepted. Where there was anybody to tell, the client has been told.
@@ -89,22 +72,7 @@ impl AcceptError {
 
 impl Default for Acceptor {
     fn default() -> Self {
-        let settings = Settings {
-            config: Arc::default(),
-            credits: Some(credit::Config::default()),
-            origins: OriginPolicy::default(),
-            policy: Policy::default(),
-            tls: None,
-            http2: None,
-            head_limits: HeadLimits::default(),
-            handshake_timeout: Duration::from_secs(10),
-            tuning: Tuning::default(),
-            limits: Limits { total: 16 * 1024, per_ip: 4096 },
-            connections: Connections::default(),
-            max_handshakes: 1024,
-            drain_timeout: Duration::from_secs(10),
-        };
-        Self { settings: Arc::new(settings) }
+        Self { settings: Arc::default() }
     }
 }
 
@@ -131,6 +99,14 @@ impl Acceptor {
     #[must_use]
     pub fn credits(self, credits: impl Into<Option<credit::Config>>) -> Self {
         self.with(|settings| settings.credits = credits.into())
+    }
+
+    /// How long sessions are kept, and how much of each (docs/sessions.md), or `None` to have none; on by default. They
+    /// need [`credits`](Self::credits).
+    #[cfg(feature = "sessions")]
+    #[must_use]
+    pub fn sessions(self, sessions: impl Into<Option<tidegate_proto::session::Config>>) -> Self {
+        self.with(|settings| settings.session = sessions.into())
     }
 
     /// The subprotocols that are spoken here. The first that the client offers of these is selected.
@@ -417,26 +393,9 @@ impl Acceptor {
         Ok((response, Accepted { judged, request }))
     }
 
-    async fn judge(&self, request: &Request<()>) -> Result<(Response<()>, Judged), Refusal> {
-        self.weigh(request).await.inspect_err(|refusal| observe::refused(refusal.status(), refusal))
-    }
-
-    async fn weigh(&self, request: &Request<()>) -> Result<(Response<()>, Judged), Refusal> {
-        let settings = &self.settings;
-        let offer = receive(request)?;
-        if !settings.origins.allows(offer.origin(), request.headers()) {
-            return Err(Refusal::forbidden_origin());
-        }
-        // Before the hooks, so that not more of them wait than there may be connections.
-        let slot = settings.connections.enter(settings.limits, settings.policy.ip(request))?;
-        let judgement = settings.policy.judge(request, &offer, settings.handshake_timeout).await?;
-        let (deflate, credits) = (settings.config.deflate_config().copied(), settings.credits.is_some());
-        let answer = Answer { deflate, credits, ..judgement };
-        // An answer that cannot be given is a fault of the hooks.
-        let (response, agreed) = offer
-            .accept(answer)
-            .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-        Ok((response, Judged { agreed, settings: self.settings.clone(), slot }))
+    pub(super) async fn judge(&self, request: &Request<()>) -> Result<(Response<()>, Judged), Refusal> {
+        let judged = Judged::weigh(&self.settings, request).await;
+        judged.inspect_err(|refusal| observe::refused(refusal.status(), refusal))
     }
 }
 
@@ -458,31 +417,6 @@ impl Accepted {
         let (socket, driver) = self.judged.start(io, already_read.into(), Asked::request_of(self.request));
         tokio::spawn(driver);
         socket
-    }
-}
-
-/// What was agreed on with a client that is let in, and its place among the connections.
-struct Judged {
-    agreed: Agreed,
-    settings: Arc<Settings>,
-    slot: Slot,
-}
-
-impl Judged {
-    /// Opens the connection, whose driver has to run.
-    fn start(self, io: impl Io, mut already_read: Bytes, asked: Asked) -> (WebSocketStream, Driver) {
-        let Self { agreed, settings, slot } = self;
-        // A server draws no masking keys, so it needs no seed.
-        let (config, credits) = (settings.config.clone(), settings.credits.clone());
-        let mut connection = Layers::new(Side::Server, config, credits, &agreed, &[], [0; 32]);
-        let taken = connection.handle_input(&already_read);
-        already_read.advance(taken);
-        let key = slot.key();
-        let io = Box::new(Lease::new(io, already_read, slot));
-        let (shared, driver) = prepare(io, connection, agreed, &settings.tuning, &Peer::of(&asked));
-        // Before the driver runs: it gives the place up when the connection ends.
-        settings.connections.opened(key, &shared);
-        (WebSocketStream::accepted(shared, asked), driver)
     }
 }
 

@@ -4,16 +4,28 @@ mod acceptor;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod connections;
+#[cfg(feature = "sessions")]
+mod cors;
+#[cfg(feature = "sessions")]
+mod handover;
 mod http2;
 #[cfg(feature = "hyper")]
 mod hyper;
+mod judged;
 mod lease;
 mod origin;
 mod per_core;
 mod places;
 mod policy;
 mod refuse;
+#[cfg(feature = "sessions")]
+mod respond;
 mod serve;
+#[cfg(feature = "sessions")]
+mod serve_any;
+#[cfg(feature = "sessions")]
+mod sessions;
+mod settings;
 mod shutdown;
 #[cfg(feature = "tower")]
 mod tower;

@@ -55,11 +55,11 @@ where
 }
 
 /// How long accepting rests when the process has no file descriptor left, or the like.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long an opening handshake may still take once the server goes away: enough for the 503 to a client that is
 /// heard already.
-const LAST_HANDSHAKES: Duration = Duration::from_secs(1);
+pub(super) const LAST_HANDSHAKES: Duration = Duration::from_secs(1);
 
 impl Acceptor {
     /// Accepts WebSocketStreams from a listener, and runs `handler` for each in a task of its own, once it is open.
@@ -140,7 +140,7 @@ impl Acceptor {
 }
 
 /// Whether accepting can never succeed again.
-fn is_fatal(error: &io::Error) -> bool {
+pub(super) fn is_fatal(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected | io::ErrorKind::Unsupported

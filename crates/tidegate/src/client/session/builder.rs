@@ -91,6 +91,7 @@ impl ConnectionBuilder {
     /// 40 s by default. Servers break their silence every 15 s, so a shorter time costs needless requests.
     pub fn silence(mut self, silence: Duration) -> Self {
         self.pace.silence = silence.max(Duration::from_millis(1));
+        self.pace.attach = Pace::default().attach.min(self.pace.silence);
         self
     }
 

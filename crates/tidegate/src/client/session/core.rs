@@ -134,6 +134,11 @@ impl Core {
         });
     }
 
+    /// The connection goes on without a session, as a plain WebSocket.
+    pub(super) fn carries_nothing(&self) {
+        self.carrier.set_plain();
+    }
+
     /// Nothing carries the session now; POSTs may.
     pub(super) fn dropped(&self) {
         self.carrier.set(None);

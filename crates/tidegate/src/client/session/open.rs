@@ -79,7 +79,7 @@ impl Opener {
         builder.handshake.credits = true;
         let url = crate::http::parse_url(&builder.url)?;
         let request = ClientRequest::new(url, builder.handshake.clone())?;
-        self.trip.core.carried_by(Transport::WebSocket);
+        self.trip.core.carries_nothing();
         Attempt { builder, request }.open().await
     }
 }

@@ -29,9 +29,6 @@ enum Sent {
     Lost(NotResumed),
 }
 
-/// How long the server may hold a POST, and longer.
-const TIMEOUT: Duration = Duration::from_secs(40);
-
 /// How long to wait where the server does not say.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -41,7 +38,7 @@ pub(super) async fn post_all(trip: &Trip) -> NotResumed {
     let (mut lane, mut backoff) = (Lane::default(), Backoff::new());
     loop {
         let (post, parameters) = core.next_post().await;
-        let sent = match timeout(TIMEOUT, send(trip, &mut lane, &post, parameters)).await {
+        let sent = match timeout(trip.pace.silence, send(trip, &mut lane, &post, parameters)).await {
             Ok(sent) => sent,
             Err(_) => Sent::Unknown { at_once: false },
         };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tidegate::{Cause, Connection, Opened, Transport};
 use tidegate_tests::raw::soon;
 
-use super::proxy::{Proxy, Rules};
-use super::server::Server;
+use crate::proxy::{Proxy, Rules};
+use crate::server::Server;
 
 /// Sends something and waits for it to come back.
 async fn echoes(opened: &mut Opened, text: &str) {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use tidegate::{Connection, Transport};
 
-use super::conversation::{Talker, converse};
-use super::proxy::{Proxy, Rules};
-use super::{ALL, over_each_transport};
+use crate::conversation::{Talker, converse};
+use crate::proxy::{Proxy, Rules};
+use crate::{ALL, over_each_transport};
 
 const COUNT: u64 = 10_000;
 
@@ -30,11 +30,8 @@ over_each_transport!(nothing_is_lost_in_chaos);
 
 #[tokio::test]
 async fn nothing_is_lost_while_transports_change() {
-    let change = |random: u64| Rules {
-        swallows_upgrades: random & 1 > 0,
-        buffers_streams: random & 2 > 0,
-        ..CHAOS
-    };
+    let change =
+        |random: u64| Rules { swallows_upgrades: random & 1 > 0, buffers_streams: random & 2 > 0, ..CHAOS };
     chaos(&ALL, CHAOS, change, 0xc4a9).await;
 }
 

@@ -4,7 +4,7 @@ use tidegate::{CloseInfo, Connection, Message, Opened, Readable, WebSocketError,
 use tidegate_tests::raw::soon;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::server::Server;
+use crate::server::Server;
 
 /// A server that holds numbered conversations, and what it found.
 pub(crate) struct Talker {
@@ -36,7 +36,8 @@ impl Talker {
 
 /// The server's part: talks, and waits for the client to close.
 async fn listen(connection: &Connection, count: u64) -> Result<(), String> {
-    let Opened { mut readable, writable, .. } = connection.opened().await.map_err(|error| error.to_string())?;
+    let Opened { mut readable, writable, .. } =
+        connection.opened().await.map_err(|error| error.to_string())?;
     let writable = talk(&mut readable, writable, count).await?;
     match readable.read().await {
         Ok(None) => {}

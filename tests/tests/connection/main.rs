@@ -1,4 +1,6 @@
-//! Our client against our server, directly and through a proxy that does what proxies and networks do.
+//! `Connection`: our client against our server, directly and through a proxy that does what proxies and networks do.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod backpressure;
 mod chaos;
@@ -13,13 +15,8 @@ mod server;
 use tidegate::Transport;
 
 /// All of them, best first.
-pub(crate) const ALL: [Transport; 5] = [
-    Transport::WebSocket,
-    Transport::Stream,
-    Transport::EventStream,
-    Transport::LongPoll,
-    Transport::Poll,
-];
+pub(crate) const ALL: [Transport; 5] =
+    [Transport::WebSocket, Transport::Stream, Transport::EventStream, Transport::LongPoll, Transport::Poll];
 
 /// A test of each transport: `over` takes it.
 macro_rules! over_each_transport {

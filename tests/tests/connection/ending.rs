@@ -5,9 +5,9 @@ use std::time::Duration;
 use tidegate::{Cause, Connection, NotResumed, Opened, Transport, WebSocketError};
 use tidegate_tests::raw::soon;
 
-use super::over_each_transport;
-use super::proxy::Proxy;
-use super::server::Server;
+use crate::over_each_transport;
+use crate::proxy::Proxy;
+use crate::server::Server;
 
 fn is_gone(error: &WebSocketError) -> bool {
     matches!(error.cause(), Cause::NotResumed(NotResumed::Gone(_)))
@@ -72,7 +72,7 @@ over_each_transport!(a_server_that_was_restarted_does_not_resume, messages_that_
 async fn giving_up_before_it_is_open_is_told() {
     let server = Server::echo();
     let proxy = Proxy::start(server.address(), 6).await;
-    proxy.rules(super::proxy::Rules { swallows_upgrades: true, ..Default::default() });
+    proxy.rules(crate::proxy::Rules { swallows_upgrades: true, ..Default::default() });
     let connection = Connection::builder(proxy.url()).transports([Transport::WebSocket]).connect().unwrap();
     connection.close(()).unwrap();
     let error = soon(connection.opened()).await.map(drop).unwrap_err();

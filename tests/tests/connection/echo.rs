@@ -3,13 +3,14 @@
 use tidegate::{Acceptor, Connection, Message, Opened, Transport};
 use tidegate_tests::raw::soon;
 
-use super::over_each_transport;
-use super::server::Server;
+use crate::over_each_transport;
+use crate::server::Server;
 
 async fn what_is_sent_comes_back(transport: Transport) {
     let server = Server::echo();
     let connection = Connection::builder(server.url()).transports([transport]).connect().unwrap();
-    let Opened { mut readable, mut writable, protocol, extensions } = soon(connection.opened()).await.unwrap();
+    let Opened { mut readable, mut writable, protocol, extensions } =
+        soon(connection.opened()).await.unwrap();
     assert_eq!((protocol.as_str(), extensions.as_str()), ("", ""));
     let large = vec![7; 1_000_000];
     let messages = [Message::from("one"), Message::from(""), Message::from(large), Message::from("日本")];

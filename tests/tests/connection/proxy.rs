@@ -149,8 +149,10 @@ async fn relay(mut client: TcpStream, control: &Control) -> std::io::Result<()> 
     let (mut from_server, mut to_server) = server.into_split();
     if rules.buffers_streams && (text.contains("transport=stream") || text.contains("transport=sse")) {
         // It would pass on the answer when that is whole.
-        return tokio::try_join!(copy(&mut from_client, &mut to_server), copy(&mut from_server, &mut sink()))
-            .map(drop);
+        let mut nowhere = sink();
+        let both =
+            tokio::try_join!(copy(&mut from_client, &mut to_server), copy(&mut from_server, &mut nowhere));
+        return both.map(drop);
     }
     let within = rules.cut_within.unwrap_or(u64::MAX);
     let (up, down) = (control.below(within), control.below(within));

@@ -8,8 +8,8 @@ use tidegate::{Connection, Opened, Readable, Transport, Writable};
 use tidegate_tests::raw::soon;
 use tokio::sync::{Notify, oneshot};
 
-use super::over_each_transport;
-use super::server::Server;
+use crate::over_each_transport;
+use crate::server::Server;
 
 /// The window to begin with, and what a message costs.
 const WINDOW: usize = 256 * 1024;

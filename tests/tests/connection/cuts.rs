@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tidegate::{Connection, Transport};
 
-use super::conversation::{Talker, converse};
-use super::over_each_transport;
-use super::proxy::{Proxy, Rules};
+use crate::conversation::{Talker, converse};
+use crate::over_each_transport;
+use crate::proxy::{Proxy, Rules};
 
 const COUNT: u64 = 2000;
 

@@ -79,15 +79,16 @@ async fn talk(readable: &mut Readable, mut writable: Writable, count: u64) -> Re
     Ok(writable)
 }
 
-/// A message by its number: of many lengths, most of them short.
+/// A message by its number: of many lengths, most of them short, and nothing to compress.
 fn message(number: u64) -> Message {
-    let len = match number % 97 {
-        0 => 20_000,
-        len => len * 2,
+    let words = match number % 97 {
+        0 => 2500,
+        words => words / 4,
     };
-    let mut bytes = number.to_be_bytes().to_vec();
-    bytes.resize(8 + len as usize, number as u8);
-    Message::from(bytes)
+    // The first word is the number, the others follow from it (Knuth's MMIX).
+    let step = |word: &u64| Some(word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(number | 1));
+    let words = std::iter::successors(Some(number), step).take(1 + words as usize);
+    Message::from(words.flat_map(u64::to_be_bytes).collect::<Vec<u8>>())
 }
 
 fn number_of(message: &Message) -> String {

@@ -30,8 +30,11 @@ struct State {
     is_posting: bool,
     /// How many POSTs with frames the server has answered.
     posted: u64,
-    /// The server's END has been handed to the link, so nothing more is expected.
+    /// This end's END is among what was sent.
+    has_sent_end: bool,
+    /// The server's END has been handed to the link, so nothing more is expected; and whether it answers ours.
     has_ended: bool,
+    is_answered: bool,
     /// The conversation on top is over, or gone.
     has_left: bool,
     failure: Option<NotResumed>,
@@ -63,7 +66,9 @@ impl Core {
             uplink: Uplink::None,
             is_posting: false,
             posted: 0,
+            has_sent_end: false,
             has_ended: false,
+            is_answered: false,
             has_left: false,
             failure: None,
         };
@@ -227,22 +232,21 @@ impl Core {
 
     // The end.
 
-    /// The session does not go on. Where all had been said, that is no failure.
+    /// The session does not go on.
     pub(super) fn fail(&self, failure: NotResumed) {
         self.carrier.set(None);
         self.change(|state| {
-            let is_done = state.machine.is_over() || (state.has_ended && state.machine.kept_bytes() == 0);
-            if !is_done {
-                state.failure.get_or_insert(failure);
-            }
-            state.has_ended = true;
+            state.failure.get_or_insert(failure);
             state.wake();
         });
     }
 
-    /// Why the session does not go on.
+    /// Why the session does not go on. Where all has been said both ways, that is no failure: a server forgets a
+    /// session that is over (docs/sessions.md, section 7).
     pub(super) fn failure(&self) -> Option<NotResumed> {
-        self.lock().failure.clone()
+        let state = self.lock();
+        let is_done = state.is_answered || (state.has_ended && state.machine.kept_bytes() == 0);
+        state.failure.clone().filter(|_| !is_done && !state.machine.is_over())
     }
 
     /// Waits until the conversation on top is over, or gone.
@@ -309,14 +313,20 @@ impl Flow for Core {
     }
 
     fn send(&self, frame: Bytes) {
-        self.change(|state| state.machine.send(frame));
+        self.change(|state| {
+            state.has_sent_end |= frame.first() == Some(&END);
+            state.machine.send(frame);
+        });
     }
 
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut state = self.lock();
         let had_room = state.machine.takes_frames();
         if let Some(frame) = state.machine.poll_frame() {
-            state.has_ended |= frame.first() == Some(&END);
+            if frame.first() == Some(&END) {
+                state.has_ended = true;
+                state.is_answered = state.has_sent_end;
+            }
             let makes_room = !had_room && state.machine.takes_frames();
             drop(state);
             if makes_room {

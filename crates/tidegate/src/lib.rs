@@ -20,12 +20,13 @@
 //!
 //! | a server on | uses | feature |
 //! |---|---|---|
-//! | a listener | [`serve`], [`Acceptor::serve`], [`Acceptor::serve_until`] | |
+//! | a listener, any transport | `serve`, `Acceptor::serve_any`, `Acceptor::serve_any_until` | `sessions` |
+//! | a listener, WebSocket alone | [`Acceptor::serve`], [`Acceptor::serve_until`] | |
 //! | a listener for each core | [`PerCore`], [`Acceptor::serve_per_core`] | |
 //! | any byte stream | [`accept`], [`Acceptor::accept`] | |
-//! | hyper | `Acceptor::upgrade` | `hyper` |
-//! | tower | `Acceptor::layer`, `Acceptor::into_service` | `tower` |
-//! | axum | `axum::Upgrade` | `axum` |
+//! | hyper | `Acceptor::respond`, `Acceptor::upgrade` | `sessions`, `hyper` |
+//! | tower | `Acceptor::connection_service`, `Acceptor::layer`, `Acceptor::into_service` | `tower` |
+//! | axum | `axum::ConnectionRequest`, `axum::Upgrade` | `axum` |
 //! | any other HTTP | [`Acceptor::answer`] | |
 //!
 //! One [`Acceptor`] holds the policy for all of them: who may come in, and how many. [`Connections`] counts what is
@@ -67,11 +68,15 @@ pub use client::ClientBuilder;
 pub use client::{ConnectionBuilder, TransportError};
 #[cfg(feature = "sessions")]
 pub use connection::Connection;
+#[cfg(all(feature = "tower", feature = "sessions"))]
+pub use server::ConnectionService;
 #[cfg(feature = "axum")]
 pub use server::axum;
+#[cfg(feature = "sessions")]
+pub use server::serve;
 pub use server::{
     AcceptError, Accepted, Acceptor, Admission, Connections, Drained, OriginCheck, OriginPolicy, PeerAddress,
-    PerCore, accept, serve,
+    PerCore, accept,
 };
 #[cfg(feature = "tower")]
 pub use server::{Refuse, WebSocketLayer, WebSocketService};

@@ -134,7 +134,9 @@ impl Client {
         assert_eq!(attached.code, ATTACHED);
         assert_eq!((attached.parameter_number(2), attached.parameter_number(3)), (Some(0), Some(0)));
         let id = String::from_utf8(attached.parameter(1).expect("an id").to_vec()).expect("text");
-        assert!(id.len() >= 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+        assert!(
+            id.len() >= 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        );
         Self { address: server.address, id, received: 0, sent: 0 }
     }
 

@@ -2,12 +2,10 @@
 
 pub(crate) const HELLO: u8 = 0x01;
 pub(crate) const WELCOME: u8 = 0x02;
-pub(crate) const CREDIT: u8 = 0x03;
 pub(crate) const END: u8 = 0x07;
 pub(crate) const ATTACHED: u8 = 0x08;
 pub(crate) const ACK: u8 = 0x09;
 pub(crate) const DETACHED: u8 = 0x0a;
-pub(crate) const PADDING: u8 = 0x0b;
 pub(crate) const TEXT: u8 = 0x10;
 pub(crate) const BINARY: u8 = 0x11;
 

@@ -2,9 +2,12 @@
 
 mod backpressure;
 mod client;
+mod embedding;
 mod ending;
 mod expiry;
 mod frames;
+mod http2;
+mod memory;
 mod opening;
 mod policy;
 mod posting;

@@ -26,7 +26,7 @@ use crate::websocket::observe::{self, Peer};
 use crate::websocket::{Budget, Deadlines, Driver, WebSocketStream, write_all};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Acceptor {
     pub(super) settings: Arc<Settings>,
 }
@@ -67,12 +67,6 @@ impl AcceptError {
             Self::Io(_) => "lost",
         };
         observe::unopened(Side::Server, &Peer::new("", peer), kind, self);
-    }
-}
-
-impl Default for Acceptor {
-    fn default() -> Self {
-        Self { settings: Arc::default() }
     }
 }
 

@@ -11,7 +11,7 @@ use super::acceptor::Acceptor;
 use super::judged::{Judged, agree};
 use crate::connection::Connection;
 use crate::http::{Asked, Io};
-use crate::session::Transport;
+use crate::session::{Attached, Transport};
 use crate::transport::{InvalidQuery, Query, carry, turn_away};
 use crate::websocket::Attending;
 use crate::websocket::observe;
@@ -125,7 +125,7 @@ impl Handover {
             }
             Purpose::Open(session) => {
                 let opened = acceptor.open_session(*session, asked, handler, tasks);
-                let attached = opened.map(|session| session.attach(Transport::WebSocket, 0));
+                let attached = opened.map(|session| Attached::to(session, Transport::WebSocket, 0));
                 match attached {
                     Ok(Ok(attached)) => (Some(attached), 0, String::new()),
                     // A session that has just begun is at 0.

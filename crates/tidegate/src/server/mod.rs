@@ -9,6 +9,8 @@ mod cors;
 #[cfg(feature = "sessions")]
 mod handover;
 mod http2;
+#[cfg(feature = "sessions")]
+mod http2_any;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod judged;
@@ -32,6 +34,8 @@ mod tower;
 
 #[cfg(feature = "hyper")]
 pub use self::hyper::{UpgradeError, Upgrading};
+#[cfg(all(feature = "tower", feature = "sessions"))]
+pub use self::tower::ConnectionService;
 #[cfg(feature = "tower")]
 pub use self::tower::{Refuse, WebSocketLayer, WebSocketService};
 pub use crate::http::PeerAddress;
@@ -40,4 +44,6 @@ pub use connections::{Connections, Drained};
 pub use origin::{OriginCheck, OriginPolicy};
 pub use per_core::PerCore;
 pub use policy::Admission;
-pub use serve::{accept, serve};
+pub use serve::accept;
+#[cfg(feature = "sessions")]
+pub use serve_any::serve;

@@ -18,7 +18,7 @@ use super::handover::Handover;
 use super::{cors, hyper as upgrading};
 use crate::connection::Connection;
 use crate::http::{Asked, tune};
-use crate::session::Transport;
+use crate::session::{Attached, Transport};
 use crate::transport::{Body, Query, last_event_id, long_poll, poll, post, sse, stream};
 
 const POSITION: HeaderName = HeaderName::from_static("tidegate-position");
@@ -173,7 +173,7 @@ impl Acceptor {
                 let (headers, judged) = self.judge_opening(&head, &query).await?;
                 let session = self.open_session(judged, Asked::request_of(head), handler, tasks)?;
                 // A session that has just begun is at 0.
-                let attached = session.attach(transport, 0);
+                let attached = Attached::to(session, transport, 0);
                 (attached.map_err(super::sessions::NotResumed::from)?, Some(headers))
             }
         };

@@ -29,31 +29,6 @@ pub async fn accept(
     Acceptor::default().accept(io).await
 }
 
-/// Accepts WebSocketStreams from a listener, with the default policy, and runs `handler` for each in a task of its
-/// own. [`Acceptor::serve`] takes settings. Dropping the future stops accepting; connections go on.
-///
-/// ```no_run
-/// # async fn example() -> std::io::Result<()> {
-/// let listener = tokio::net::TcpListener::bind("127.0.0.1:9001").await?;
-/// tidegate::serve(listener, |socket| async move {
-///     let Ok(tidegate::Opened { readable, writable, .. }) = socket.opened().await else { return };
-///     let _ = readable.pipe_to(writable).await; // an echo, with backpressure
-/// })
-/// .await
-/// # }
-/// ```
-///
-/// # Errors
-///
-/// As [`Acceptor::serve`].
-pub async fn serve<H, F>(listener: TcpListener, handler: H) -> io::Result<()>
-where
-    H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
-    Acceptor::default().serve(listener, handler).await
-}
-
 /// How long accepting rests when the process has no file descriptor left, or the like.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
 

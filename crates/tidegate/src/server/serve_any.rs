@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use super::acceptor::{AcceptError, Acceptor};
 use super::connections::{Drained, Slot};
+use super::http2::Http2Connection;
 use super::refuse::{refuse, response_to};
 use super::respond::opens_websocket;
 use super::serve::{LAST_HANDSHAKES, PAUSE, is_fatal};
@@ -30,8 +31,43 @@ use crate::http::tls::Alpn;
 use crate::http::{Asked, Io, PeerAddress, Rejoined, tune};
 use crate::websocket::write_all;
 
+/// How long an HTTP connection may rest between two requests: longer than browsers and proxies mostly keep one.
+const REST: Duration = Duration::from_secs(75);
+
 /// How much of an answer may wait beside the session that it is taken from.
 const RESPONSE_BYTES: usize = 16 * 1024;
+
+/// Accepts [`Connection`]s from a listener, whatever carries them, with the default policy, and runs `handler` for each
+/// in a task of its own. [`Acceptor::serve_any`] takes settings. Dropping the future stops accepting; connections go on.
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:9001").await?;
+/// tidegate::serve(listener, |connection| async move {
+///     let Ok(tidegate::Opened { readable, writable, .. }) = connection.opened().await else { return };
+///     let _ = readable.pipe_to(writable).await; // an echo, with backpressure
+/// })
+/// .await
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As [`Acceptor::serve_any`].
+pub async fn serve<H, F>(listener: TcpListener, handler: H) -> io::Result<()>
+where
+    H: Fn(Connection) -> F + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    Acceptor::default().serve_any(listener, handler).await
+}
+
+/// What a TCP connection has begun with, where that did not see to everything.
+enum Begun {
+    /// A request that opens no WebSocket, which is to be read again.
+    Http1(Rejoined<Box<dyn Io>>, Slot),
+    Http2(Box<Http2Connection>),
+}
 
 impl Acceptor {
     /// Accepts [`Connection`]s from a listener, whatever carries them, and runs `handler` for each in a task of its own,
@@ -47,10 +83,10 @@ impl Acceptor {
     /// As [`serve`](Self::serve).
     pub async fn serve_any<H, F>(&self, listener: TcpListener, handler: H) -> io::Result<()>
     where
-        H: Fn(Connection) -> F + Clone + Send + Sync + 'static,
+        H: Fn(Connection) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        Err(self.accept_any(&listener, handler, &TaskTracker::new()).await)
+        Err(self.accept_any(&listener, shared(handler), &TaskTracker::new()).await)
     }
 
     /// As [`serve_any`](Self::serve_any), until `signal` is ready; then as [`serve_until`](Self::serve_until).
@@ -69,14 +105,14 @@ impl Acceptor {
         signal: impl Future<Output = ()>,
     ) -> io::Result<Drained>
     where
-        H: Fn(Connection) -> F + Clone + Send + Sync + 'static,
+        H: Fn(Connection) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
         let tasks = TaskTracker::new();
         tokio::select! {
             biased;
             () = signal => {}
-            error = self.accept_any(&listener, handler, &tasks) => return Err(error),
+            error = self.accept_any(&listener, shared(handler), &tasks) => return Err(error),
         }
         // Whoever comes from now on is turned away by the system, and may try another server.
         drop(listener);
@@ -135,9 +171,13 @@ impl Acceptor {
         };
         drop(handshake);
         match begun {
-            Ok(Some((io, slot))) => {
-                // Boxed, since it would make every handshake as large as itself.
+            // Boxed, since they would make every handshake as large as themselves.
+            Ok(Some(Begun::Http1(io, slot))) => {
                 Box::pin(self.serve_http1(io, peer, handler, tasks, slot)).await;
+            }
+            Ok(Some(Begun::Http2(connection))) => {
+                // The client has been told, as far as there was anybody to tell.
+                let _ = Box::pin(self.serve_any_http2(*connection, handler, tasks)).await;
             }
             Ok(None) => {}
             Err(error) => error.observe(Some(peer)),
@@ -151,12 +191,23 @@ impl Acceptor {
         peer: SocketAddr,
         handler: &H,
         tasks: &TaskTracker,
-    ) -> Result<Option<(Rejoined<Box<dyn Io>>, Slot)>, AcceptError>
+    ) -> Result<Option<Begun>, AcceptError>
     where
         H: Fn(Connection) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let (mut io, _) = self.secure(stream, Alpn::Http1).await?;
+        let mut io = match self.settings.http2 {
+            None => self.secure(stream, Alpn::Http1).await?.0,
+            Some(http2) => {
+                let deadline = Instant::now() + self.settings.handshake_timeout;
+                let (io, is_http2) = self.look(stream).await?;
+                if is_http2 {
+                    let begun = self.begin_http2(io, http2, Some(peer), deadline).await?;
+                    return Ok(Some(Begun::Http2(begun)));
+                }
+                Box::new(io)
+            }
+        };
         let FirstHead { request, head, rest } =
             match h1::read_first_head(&mut io, &self.settings.head_limits).await {
                 Ok(first) => first,
@@ -171,7 +222,7 @@ impl Acceptor {
         let Some(mut request) = request.filter(opens_websocket) else {
             let slot = self.settings.connections.enter(self.settings.limits, Some(peer.0.ip()));
             return match slot {
-                Ok(slot) => Ok(Some((Rejoined::new([&head, &rest[..]].concat(), io), slot))),
+                Ok(slot) => Ok(Some(Begun::Http1(Rejoined::new([&head, &rest[..]].concat(), io), slot))),
                 Err(refusal) => {
                     refuse(&mut io, refusal.clone().into_response()).await;
                     Err(AcceptError::Refused(refusal))
@@ -212,7 +263,7 @@ impl Acceptor {
         let buffer = self.settings.head_limits.byte_limit().max(RESPONSE_BYTES);
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.settings.handshake_timeout)
+            .header_read_timeout(REST)
             .max_buf_size(buffer)
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
@@ -220,11 +271,20 @@ impl Acceptor {
         // How it ends is the client's affair.
         tokio::select! {
             _ = serving.as_mut() => {}
-            () = self.settings.connections.gone(Duration::ZERO) => {
+            () = self.departed() => {
                 serving.as_mut().graceful_shutdown();
                 let _ = serving.await;
             }
         }
         drop(slot);
     }
+}
+
+/// A handler that many tasks can have.
+fn shared<H, F>(handler: H) -> impl Fn(Connection) -> F + Clone + Send + Sync + 'static
+where
+    H: Fn(Connection) -> F + Send + Sync + 'static,
+{
+    let handler = Arc::new(handler);
+    move |connection| handler(connection)
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
@@ -72,7 +73,7 @@ impl Acceptor {
     ) -> Result<Attached, NotResumed> {
         let session = self.session(id)?;
         let after = after.ok_or(NotResumed::NoPosition)?;
-        Ok(session.attach(transport, after)?)
+        Ok(Attached::to(session, transport, after)?)
     }
 
     /// Judges a request that opens a session by another way than a WebSocket, and gives the headers of the answer.
@@ -107,6 +108,12 @@ impl Acceptor {
         Ok((headers, judged))
     }
 
+    /// Resolves when the server goes away and its sessions have ended, so that nobody needs to ask anything more.
+    pub(super) async fn departed(&self) {
+        self.settings.connections.gone(Duration::ZERO).await;
+        self.settings.sessions.emptied().await;
+    }
+
     /// Whether there are sessions here.
     pub(super) fn check_sessions(&self) -> Result<(), Refusal> {
         if self.settings.session.is_some() && self.settings.credits.is_some() {
@@ -131,9 +138,9 @@ impl Acceptor {
         let (sessions, config) = (&self.settings.sessions, self.settings.session.clone());
         // Each lives a little longer than its place among the connections.
         let limit = self.settings.limits.total.saturating_mul(2);
-        let opened = sessions.open(config.unwrap_or_default(), limit).map_err(|error| {
-            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("no random bytes: {error}"))
-        })?;
+        let opened = sessions.open(config.unwrap_or_default(), limit, &self.settings.tuning.budget).map_err(
+            |error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("no random bytes: {error}")),
+        )?;
         let Some(session) = opened else {
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many sessions: try again later"));
         };

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use tidegate_proto::session::{Attachment, Violation, Why};
+use tidegate_proto::session::{AttachError, Attachment, Violation, Why};
 
+use super::carrier::Transport;
 use super::live::Session;
 
 /// One request or WebSocket that carries a session, detached when this is dropped.
@@ -17,8 +18,14 @@ pub(crate) struct Attached {
 }
 
 impl Attached {
-    pub(super) fn new(session: Arc<Session>, attachment: Attachment) -> Self {
-        Self { session, attachment: Mutex::new(attachment) }
+    /// Attaches behind this position, and ends the attachment before.
+    ///
+    /// # Errors
+    ///
+    /// A position that is not there.
+    pub(crate) fn to(session: Arc<Session>, transport: Transport, after: u64) -> Result<Self, AttachError> {
+        let attachment = Mutex::new(session.attach(transport, after)?);
+        Ok(Self { session, attachment })
     }
 
     fn lock(&self) -> MutexGuard<'_, Attachment> {

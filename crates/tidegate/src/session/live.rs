@@ -13,9 +13,9 @@ use tidegate_proto::websocket::CloseInfo;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::attached::Attached;
 use super::carrier::{Carrier, Transport};
 use super::flow::Flow;
+use crate::websocket::Share;
 
 /// One session of a server. The conversation on top of it, its attachment and its POSTs come to it from three sides.
 pub(crate) struct Session {
@@ -38,23 +38,26 @@ struct State {
     farewell: Option<CloseInfo>,
     /// Whether nobody can come for it any more.
     is_over: bool,
+    /// What is kept counts in the budget of all connections.
+    share: Share,
 }
 
 /// The one POST of a session that is in flight.
 pub(crate) struct Posting<'a>(&'a Session);
 
-/// How long to wait at least before the machine is asked again.
+/// When to look again at what is due and cannot be done, or at the budget.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Session {
     /// A session with nothing in it. It must be [kept](Self::keep).
-    pub(super) fn new(id: String, config: Config) -> Self {
+    pub(super) fn new(id: String, config: Config, share: Share) -> Self {
         let state = State {
             machine: ServerSession::new(now(), id, config),
             link: None,
             downlink: None,
             farewell: None,
             is_over: false,
+            share,
         };
         Self {
             state: Mutex::new(state),
@@ -100,7 +103,7 @@ impl Session {
             let changed = self.changed.notified();
             let due = {
                 let mut state = self.lock();
-                if state.machine.is_expired(now()) {
+                if state.machine.is_expired(now()) || state.share.is_doomed() {
                     break;
                 }
                 let due = state.machine.poll_timeout().map(Instant::from_std);
@@ -108,18 +111,25 @@ impl Session {
                     // An acknowledgement is due.
                     wake(&mut state.downlink);
                 }
-                due
+                let kept = state.machine.kept_bytes();
+                let look_again = state.share.is_open() && state.share.look(kept, Instant::now());
+                [due, look_again.then(Instant::now)].into_iter().flatten().min()
             };
             match due {
                 None => changed.await,
-                Some(due) => tokio::select! {
-                    () = changed => {}
-                    () = sleep_until(due.max(Instant::now() + PAUSE)) => {}
-                },
+                Some(due) => {
+                    let now = Instant::now();
+                    let due = if due > now { due } else { now + PAUSE };
+                    tokio::select! {
+                        () = changed => {}
+                        () = sleep_until(due) => {}
+                    }
+                }
             }
         }
         let mut state = self.lock();
         state.is_over = true;
+        state.share.close();
         wake(&mut state.link);
         wake(&mut state.downlink);
         drop(state);
@@ -131,11 +141,7 @@ impl Session {
     /// # Errors
     ///
     /// A position that is not there.
-    pub(crate) fn attach(
-        self: &Arc<Self>,
-        transport: Transport,
-        after: u64,
-    ) -> Result<Attached, AttachError> {
+    pub(super) fn attach(&self, transport: Transport, after: u64) -> Result<Attachment, AttachError> {
         let carries = match transport {
             Transport::WebSocket => Carries::Both,
             _ => Carries::Down,
@@ -148,7 +154,7 @@ impl Session {
         wake(&mut state.link);
         drop(state);
         self.changed.notify_one();
-        Ok(Attached::new(self.clone(), attachment))
+        Ok(attachment)
     }
 
     pub(super) fn detach(&self, attachment: &Attachment) {
@@ -185,6 +191,7 @@ impl Session {
     pub(super) fn handle_batch(&self, attachment: &mut Attachment, batch: &Bytes) -> Result<(), Violation> {
         let mut state = self.lock();
         let handled = state.machine.handle_batch(now(), attachment, batch);
+        state.settle(&Context::from_waker(Waker::noop()));
         wake(&mut state.link);
         wake(&mut state.downlink);
         drop(state);
@@ -217,6 +224,7 @@ impl Session {
     fn post(&self, from: u64, received: Option<u64>, body: &Bytes) -> Result<(), PostError> {
         let mut state = self.lock();
         let posted = state.machine.handle_post(now(), from, received, body);
+        state.settle(&Context::from_waker(Waker::noop()));
         wake(&mut state.link);
         drop(state);
         self.changed.notify_one();
@@ -255,11 +263,20 @@ impl Flow for Session {
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         // What is sent when nobody can come for it is lost either way.
-        if state.machine.has_room() || state.is_over {
+        if state.is_over {
             return Poll::Ready(());
         }
-        state.link = Some(cx.waker().clone());
-        Poll::Pending
+        let (was_open, kept) = (state.share.is_open(), state.machine.kept_bytes());
+        state.settle_more(cx);
+        let has_room = state.machine.has_room() && state.share.poll_room(kept, cx).is_ready();
+        if !has_room {
+            state.link = Some(cx.waker().clone());
+        }
+        if !was_open && state.share.is_open() {
+            // From now on somebody has to look after it.
+            self.changed.notify_one();
+        }
+        if has_room { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn send(&self, frame: Bytes) {
@@ -303,6 +320,20 @@ impl Session {
         drop(state);
         self.taken.notify_waiters();
         self.changed.notify_one();
+    }
+}
+
+impl State {
+    /// Counts what is kept, after some of it was acknowledged.
+    fn settle(&mut self, cx: &Context<'_>) {
+        if self.share.is_open() {
+            self.settle_more(cx);
+        }
+    }
+
+    fn settle_more(&mut self, cx: &Context<'_>) {
+        let kept = self.machine.kept_bytes();
+        self.share.settle(kept, cx);
     }
 }
 

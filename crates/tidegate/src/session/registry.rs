@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tidegate_proto::session::Config;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use super::live::Session;
+use crate::websocket::Budget;
 
 /// Sessions by their ids. Cheap to clone; clones are the same sessions.
 #[derive(Clone, Default)]
@@ -20,6 +21,8 @@ struct Inner {
     table: Mutex<HashMap<String, Arc<Session>>>,
     /// What the bodies of POSTs may hold together.
     bodies: Semaphore,
+    /// Told when the table has become empty.
+    emptied: Notify,
 }
 
 /// Random bytes of an id.
@@ -30,7 +33,7 @@ const BODY_BYTES: usize = 64 << 20;
 
 impl Default for Inner {
     fn default() -> Self {
-        Self { table: Mutex::default(), bodies: Semaphore::new(BODY_BYTES) }
+        Self { table: Mutex::default(), bodies: Semaphore::new(BODY_BYTES), emptied: Notify::new() }
     }
 }
 
@@ -42,7 +45,11 @@ struct Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.sessions.lock().remove(&self.id);
+        let mut table = self.sessions.lock();
+        table.remove(&self.id);
+        if table.is_empty() {
+            self.sessions.inner.emptied.notify_waiters();
+        }
     }
 }
 
@@ -58,6 +65,7 @@ impl Sessions {
         &self,
         config: Config,
         limit: usize,
+        budget: &Budget,
     ) -> Result<Option<Arc<Session>>, getrandom::Error> {
         let mut random = [0; ID_BYTES];
         getrandom::fill(&mut random)?;
@@ -66,7 +74,7 @@ impl Sessions {
         if table.len() >= limit {
             return Ok(None);
         }
-        let session = Arc::new(Session::new(id.clone(), config));
+        let session = Arc::new(Session::new(id.clone(), config, budget.share()));
         table.insert(id.clone(), session.clone());
         drop(table);
         let (kept, entry) = (session.clone(), Entry { sessions: self.clone(), id });
@@ -80,6 +88,17 @@ impl Sessions {
     /// The session of this id, if it is there.
     pub(crate) fn find(&self, id: &str) -> Option<Arc<Session>> {
         self.lock().get(id).cloned()
+    }
+
+    /// Waits until there are none.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let emptied = self.inner.emptied.notified();
+            if self.lock().is_empty() {
+                return;
+            }
+            emptied.await;
+        }
     }
 
     /// Room for the bodies of POSTs, a permit a byte.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tidegate_proto::session::padding;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::sse;
+use super::event;
 use crate::session::Attached;
 
 /// What an attachment sends, as the HTTP server asks for it.
@@ -92,14 +92,14 @@ impl Downlink {
     fn written(&self, frames: Bytes) -> Bytes {
         match self.format {
             Format::Frames => frames,
-            Format::Events => sse::event(&frames, &self.attached.session().id(), self.attached.position()),
+            Format::Events => event::event(&frames, &self.attached.session().id(), self.attached.position()),
         }
     }
 
     fn silence(&self) -> Bytes {
         match self.format {
             Format::Frames => padding(0),
-            Format::Events => sse::COMMENT,
+            Format::Events => event::COMMENT,
         }
     }
 }

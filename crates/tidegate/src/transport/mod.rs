@@ -2,6 +2,7 @@
 
 mod body;
 mod downlink;
+mod event;
 mod long_poll;
 mod poll;
 mod post;

@@ -90,7 +90,7 @@ where
     let length = announced(headers);
     let has_type = headers.get(CONTENT_TYPE).is_some_and(|value| is_frames(value.as_bytes()));
     // An acknowledgement alone needs no type, since it has no body.
-    if !has_type && length != Some(0) {
+    if !has_type && length != Some(0) && !body.is_end_stream() {
         return Err(Refused::ContentType);
     }
     if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) {

@@ -42,6 +42,8 @@ mod write;
 
 pub(crate) use beside::Attending;
 pub use broadcast::{Broadcast, Subscription};
+#[cfg(feature = "sessions")]
+pub(crate) use budget::Share;
 pub use budget::{Budget, BudgetStats};
 pub use byte_reader::ByteReader;
 pub use byte_writer::ByteWriter;

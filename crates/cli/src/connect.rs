@@ -12,8 +12,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tidegate::{
-    CancellationToken, Cause, CloseInfo, CloseOptions, Connection, Opened, Readable, WebSocketError,
-    Writable,
+    CancellationToken, Cause, CloseInfo, CloseOptions, Connection, Opened, Readable, WebSocketError, Writable,
 };
 use tokio::time::{Instant, sleep_until, timeout};
 

@@ -1,11 +1,12 @@
 //! `tidegate connect --transport`: sessions from a terminal.
 
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use tidegate::Acceptor;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::process::Tidegate;
+use crate::process::{GUARD, Tidegate};
 
 /// An echo over every transport, until it is dropped.
 struct Echo {
@@ -67,10 +68,22 @@ fn a_session_that_is_not_resumed_is_a_failure() {
     let mut client = Tidegate::start(["connect", "-v", "-t", "long-poll", &echo.url]);
     client.stderr_line();
     drop(echo);
-    let _other = Echo::start(TcpListener::bind(address).unwrap());
+    let _other = Echo::start(bind_again(&address));
     let left = client.finish();
     assert_eq!(left.code, Some(1), "{}", left.stderr);
     assert!(left.stderr.contains("the session was not resumed"), "{}", left.stderr);
+}
+
+/// The port of a server that has just been killed; its sockets go a little later.
+fn bind_again(address: &str) -> TcpListener {
+    let began = Instant::now();
+    loop {
+        match TcpListener::bind(address) {
+            Ok(listener) => return listener,
+            Err(error) => assert!(began.elapsed() < GUARD, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

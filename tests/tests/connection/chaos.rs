@@ -4,19 +4,20 @@ use std::time::{Duration, Instant};
 
 use tidegate::{Connection, Transport};
 
-use crate::conversation::{Talker, converse};
+use crate::conversation::{Talk, Talker, converse};
 use crate::proxy::{Proxy, Rules};
 use crate::{ALL, over_each_transport};
 
-const COUNT: u64 = 10_000;
+/// Slow enough for dozens of kills.
+const TALK: Talk = Talk { count: 10_000, pause: Some(Duration::from_millis(5)) };
 
 /// When a run is given up. None takes as long unless it hangs.
 const GUARD: Duration = Duration::from_secs(300);
 
 /// Everything that can happen to a connection.
 const CHAOS: Rules = Rules {
-    cut_within: Some(2_000_000),
-    half_open: 30,
+    cut_within: Some(500_000),
+    half_open: 80,
     bad_gateway: 100,
     swallows_upgrades: false,
     buffers_streams: false,
@@ -37,7 +38,10 @@ async fn nothing_is_lost_while_transports_change() {
 
 /// Kills everything every 300 ms, with the first rules, then those that `change` makes of a random number.
 async fn chaos(transports: &[Transport], first: Rules, change: impl Fn(u64) -> Rules, seed: u64) {
-    let mut talker = Talker::start(COUNT);
+    // Another network on demand.
+    let other = std::env::var("TIDEGATE_SEED").map_or(0, |seed| seed.parse().unwrap());
+    let seed = seed + (other << 16);
+    let mut talker = Talker::start(TALK);
     let proxy = Proxy::start(talker.server.address(), seed).await;
     proxy.rules(first);
     let connection = Connection::builder(proxy.url())
@@ -60,14 +64,15 @@ async fn chaos(transports: &[Transport], first: Rules, change: impl Fn(u64) -> R
         }
     };
     let info = tokio::select! {
-        info = converse(&connection, COUNT) => info.unwrap_or_else(|error| panic!("{error}, seed {seed:#x}")),
+        info = converse(&connection, TALK) => info.unwrap_or_else(|error| panic!("{error}, seed {seed:#x}")),
         () = worst => unreachable!("it goes on for ever"),
         () = tokio::time::sleep(GUARD) => panic!("it hangs, seed {seed:#x}: {:?}", connection.stats()),
     };
     assert_eq!(info.close_code.get(), 1000);
     talker.found().await;
     println!(
-        "{COUNT} messages each way in {:?}: {kills} kills, {} connections, seen with {carried_by:?}",
+        "{} messages each way in {:?}: {kills} kills, {} connections, seen with {carried_by:?}",
+        TALK.count,
         began.elapsed(),
         proxy.accepted(),
     );

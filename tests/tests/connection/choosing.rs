@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate::{Cause, Connection, Opened, Transport};
+use tidegate::{Acceptor, Cause, Connection, Opened, Transport};
 use tidegate_tests::raw::soon;
 
 use crate::proxy::{Proxy, Rules};
@@ -76,7 +76,20 @@ async fn what_worked_goes_on_when_the_first_choice_is_gone() {
 
 #[tokio::test]
 async fn a_server_without_sessions_gives_a_plain_websocket() {
-    let server = Server::without_sessions();
+    gives_a_plain_websocket(Server::without_sessions()).await;
+}
+
+#[tokio::test]
+async fn a_server_whose_sessions_are_off_gives_a_plain_websocket() {
+    let acceptor = Acceptor::new().sessions(None);
+    let server = Server::with(acceptor, |connection| async move {
+        let opened = connection.opened().await.unwrap();
+        let _ = opened.readable.pipe_to(opened.writable).await;
+    });
+    gives_a_plain_websocket(server).await;
+}
+
+async fn gives_a_plain_websocket(server: Server) {
     let connection = Connection::connect(server.url()).unwrap();
     let mut opened = soon(connection.opened()).await.unwrap();
     echoes(&mut opened, "hello").await;

@@ -1,5 +1,7 @@
 //! A conversation both ways in which nothing may be missing and nothing may come twice.
 
+use std::time::Duration;
+
 use tidegate::{CloseInfo, Connection, Message, Opened, Readable, WebSocketError, Writable};
 use tidegate_tests::raw::soon;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -13,13 +15,28 @@ pub(crate) struct Talker {
     found: UnboundedReceiver<Result<(), String>>,
 }
 
+/// How many messages there are each way, and how they are paced.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Talk {
+    pub(crate) count: u64,
+    /// A pause after every ten messages, so that there is time for something to happen.
+    pub(crate) pause: Option<Duration>,
+}
+
+impl Talk {
+    /// As fast as it goes.
+    pub(crate) fn of(count: u64) -> Self {
+        Self { count, pause: None }
+    }
+}
+
 impl Talker {
-    pub(crate) fn start(count: u64) -> Self {
+    pub(crate) fn start(talking: Talk) -> Self {
         let (tell, found) = unbounded_channel();
         let server = Server::start(move |connection| {
             let tell = tell.clone();
             async move {
-                let heard = listen(&connection, count).await;
+                let heard = listen(&connection, talking).await;
                 let _ = tell.send(heard);
             }
         });
@@ -35,10 +52,10 @@ impl Talker {
 }
 
 /// The server's part: talks, and waits for the client to close.
-async fn listen(connection: &Connection, count: u64) -> Result<(), String> {
+async fn listen(connection: &Connection, talking: Talk) -> Result<(), String> {
     let Opened { mut readable, writable, .. } =
         connection.opened().await.map_err(|error| error.to_string())?;
-    let writable = talk(&mut readable, writable, count).await?;
+    let writable = talk(&mut readable, writable, talking).await?;
     match readable.read().await {
         Ok(None) => {}
         other => return Err(format!("in the place of the end: {other:?}")),
@@ -48,20 +65,24 @@ async fn listen(connection: &Connection, count: u64) -> Result<(), String> {
 }
 
 /// The client's part: talks, closes, and waits for the end.
-pub(crate) async fn converse(connection: &Connection, count: u64) -> Result<CloseInfo, WebSocketError> {
+pub(crate) async fn converse(connection: &Connection, talking: Talk) -> Result<CloseInfo, WebSocketError> {
     let Opened { mut readable, writable, .. } = connection.opened().await?;
-    let talked = talk(&mut readable, writable, count).await;
+    let talked = talk(&mut readable, writable, talking).await;
     let _writable = talked.unwrap_or_else(|error| panic!("as the client saw it: {error}"));
     connection.close((1000, "done")).unwrap();
     connection.closed().await
 }
 
 /// Sends numbers from 0 on, and expects the same.
-async fn talk(readable: &mut Readable, mut writable: Writable, count: u64) -> Result<Writable, String> {
+async fn talk(readable: &mut Readable, mut writable: Writable, talking: Talk) -> Result<Writable, String> {
+    let Talk { count, pause } = talking;
     let send = async {
         for number in 0..count {
             let written = writable.write(message(number)).await;
             written.map_err(|error| format!("message {number} could not be written: {error}"))?;
+            if let Some(pause) = pause.filter(|_| number % 10 == 0) {
+                tokio::time::sleep(pause).await;
+            }
         }
         Ok(writable)
     };

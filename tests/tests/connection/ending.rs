@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate::{Cause, Connection, NotResumed, Opened, Transport, WebSocketError};
+use tidegate::{Acceptor, Cause, Connection, NotResumed, Opened, Sessions, Transport, WebSocketError};
 use tidegate_tests::raw::soon;
 
 use crate::over_each_transport;
@@ -77,4 +77,26 @@ async fn giving_up_before_it_is_open_is_told() {
     connection.close(()).unwrap();
     let error = soon(connection.opened()).await.map(drop).unwrap_err();
     assert!(matches!(error.cause(), Cause::Aborted), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_nothing_can_carry_expires() {
+    let keep = Duration::from_millis(600);
+    let acceptor = Acceptor::new().sessions(Sessions::default().keep(keep));
+    let server = Server::with(acceptor, |connection| async move {
+        let opened = connection.opened().await.unwrap();
+        let _ = opened.readable.pipe_to(opened.writable).await;
+    });
+    let nobody = Server::echo();
+    let proxy = Proxy::start(server.address(), 7).await;
+    let connection = Connection::connect(proxy.url()).unwrap();
+    let Opened { mut readable, mut writable, .. } = soon(connection.opened()).await.unwrap();
+    soon(writable.write("one")).await.unwrap();
+    assert_eq!(soon(readable.read()).await.unwrap(), Some("one".into()));
+    proxy.leads_to(nobody.address());
+    drop(nobody);
+    proxy.kill_all();
+    let error = soon(connection.closed()).await.unwrap_err();
+    let Cause::NotResumed(NotResumed::Expired(kept)) = error.cause() else { panic!("{error:?}") };
+    assert_eq!(*kept, keep);
 }

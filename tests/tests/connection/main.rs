@@ -10,6 +10,7 @@ mod cuts;
 mod echo;
 mod ending;
 mod proxy;
+mod redirects;
 mod secure;
 mod server;
 

@@ -10,7 +10,7 @@ use tidegate_tests::raw::soon;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use crate::conversation::converse;
+use crate::conversation::{Talk, converse};
 use crate::over_each_transport;
 use crate::server::Server;
 
@@ -23,7 +23,7 @@ fn client_tls() -> ClientTls {
 async fn a_conversation_over_tls(transport: Transport) {
     let acceptor = Acceptor::new().tls(Certificates::shared().server());
     let server = Server::with(acceptor, |connection| async move {
-        let _ = converse(&connection, COUNT).await;
+        let _ = converse(&connection, Talk::of(COUNT)).await;
     });
     let url = server.url().replace("http://", "https://");
     let connection = Connection::builder(url)
@@ -31,7 +31,7 @@ async fn a_conversation_over_tls(transport: Transport) {
         .client(|client| client.tls(client_tls()))
         .connect()
         .unwrap();
-    assert_eq!(soon(converse(&connection, COUNT)).await.unwrap().close_code.get(), 1000);
+    assert_eq!(soon(converse(&connection, Talk::of(COUNT))).await.unwrap().close_code.get(), 1000);
 }
 
 over_each_transport!(a_conversation_over_tls);
@@ -97,7 +97,7 @@ async fn a_conversation_over_http2_behind_nghttpx() {
         let via = connection.request().unwrap().headers()["via"].to_str().unwrap().to_owned();
         tell.send(via).unwrap();
         async move {
-            let _ = converse(&connection, COUNT).await;
+            let _ = converse(&connection, Talk::of(COUNT)).await;
         }
     });
     let proxy = Proxy::start(server.address().port()).await;
@@ -107,7 +107,11 @@ async fn a_conversation_over_http2_behind_nghttpx() {
             .client(|client| client.tls(client_tls()))
             .connect()
             .unwrap();
-        assert_eq!(soon(converse(&connection, COUNT)).await.unwrap().close_code.get(), 1000, "{transport}");
+        assert_eq!(
+            soon(converse(&connection, Talk::of(COUNT))).await.unwrap().close_code.get(),
+            1000,
+            "{transport}"
+        );
         let via = soon(told.recv()).await.unwrap();
         assert!(via.starts_with("2 ") || via.starts_with("2.0 "), "{transport} went by HTTP/{via}");
     }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 
-use tidegate::{Acceptor, Connection};
+use tidegate::{Acceptor, Connection, WebSocketStream};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
@@ -37,10 +37,11 @@ impl Server {
     pub(crate) fn without_sessions() -> Self {
         let (runtime, listener) = listen();
         let address = listener.local_addr().unwrap();
-        runtime.spawn(tidegate::serve(listener, |socket| async move {
+        let echo = |socket: WebSocketStream| async move {
             let opened = socket.opened().await.unwrap();
             let _ = opened.readable.pipe_to(opened.writable).await;
-        }));
+        };
+        runtime.spawn(async move { Acceptor::new().serve(listener, echo).await });
         Self { address, runtime: Some(runtime) }
     }
 

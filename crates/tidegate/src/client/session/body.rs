@@ -10,9 +10,9 @@ use hyper::body::Incoming;
 use tidegate_proto::session::{Attachment, FrameSplitter};
 use tokio::time::timeout;
 
+use super::ended::Ended;
 use super::error::{Failed, TransportError};
 use super::event_stream::EventStream;
-use super::held::Ended;
 use super::lane::Lane;
 use super::trip::{Trip, refused};
 use super::way::{Ask, EVENTS, FRAMES};
@@ -37,8 +37,9 @@ enum Decoder {
 /// The first pause between two polls when nothing happens.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long an answer of a long poll may wait, in seconds.
+/// How long an answer of a long poll may wait, in seconds, and the same as a part of the silence that is borne.
 const WAIT_SECONDS: u64 = 25;
+const WAIT_PART: f64 = 0.625;
 
 /// The same for the first of a row, which tells whether the way is free.
 const FIRST_WAIT_SECONDS: u64 = 1;
@@ -92,8 +93,9 @@ impl Body {
                 self.rest(trip, trip.core.progress().0 > before).await;
             }
             let lane = std::mem::take(&mut self.lane);
-            let limit = Duration::from_secs(WAIT_SECONDS) + trip.pace.silence / 2;
-            let asked = timeout(limit, Self::ask(trip, self.transport, lane, WAIT_SECONDS)).await;
+            let wait = (trip.pace.silence.mul_f64(WAIT_PART).as_secs()).clamp(1, WAIT_SECONDS);
+            let limit = Duration::from_secs(wait) + trip.pace.silence / 2;
+            let asked = timeout(limit, Self::ask(trip, self.transport, lane, wait)).await;
             match asked {
                 Ok(Ok((body, next))) => {
                     *self = Self { pause: self.pause, ..body };
@@ -177,11 +179,5 @@ impl Decoder {
                 Ok(frames.into())
             }
         }
-    }
-}
-
-impl From<TransportError> for Ended {
-    fn from(error: TransportError) -> Self {
-        Self::Broke(error)
     }
 }

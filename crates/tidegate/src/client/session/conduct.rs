@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::backoff::{Backoff, jitter};
 use super::choose::{Nothing, choose};
-use super::held::{Ended, Held};
+use super::ended::Ended;
+use super::held::Held;
 use super::post::post_all;
 use super::trip::Trip;
 use crate::session::Transport;

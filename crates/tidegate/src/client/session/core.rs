@@ -185,12 +185,12 @@ impl Core {
 
     // POSTs.
 
-    /// Waits until there is something to POST. Until [`posted`](Self::posted) it is in flight.
-    pub(super) async fn next_post(&self) -> (Post, Parameters) {
+    /// Waits until there is something to POST, with frames of about `max_bytes`. Until [`posted`](Self::posted) it is in flight.
+    pub(super) async fn next_post(&self, max_bytes: usize) -> (Post, Parameters) {
         self.wait(|state| {
             let Uplink::Post { acknowledges } = state.uplink else { return None };
             let id = state.machine.id()?.to_owned();
-            let post = state.machine.next_post()?;
+            let post = state.machine.next_post_within(max_bytes)?;
             if post.body.is_empty() && !acknowledges {
                 return None;
             }

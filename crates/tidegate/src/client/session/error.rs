@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tidegate_proto::session::Violation;
 use tidegate_proto::websocket::CloseInfo;
+use tidegate_proto::websocket::handshake::HandshakeError;
 
 use super::event_stream::MalformedEvent;
 use crate::http::{ConnectError, InvalidUrl, RedirectError};
@@ -121,9 +122,9 @@ fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-fn status_of(refused: &crate::HandshakeError) -> Option<StatusCode> {
+fn status_of(refused: &HandshakeError) -> Option<StatusCode> {
     match refused {
-        crate::HandshakeError::RefusedWithStatus(status) => Some(*status),
+        HandshakeError::RefusedWithStatus(status) => Some(*status),
         _ => None,
     }
 }

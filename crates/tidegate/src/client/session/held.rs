@@ -3,6 +3,7 @@
 use tidegate_proto::session::Attachment;
 
 use super::body::Body;
+use super::ended::Ended;
 use super::error::{Failed, TransportError};
 use super::socket::Socket;
 use super::trip::Trip;
@@ -19,21 +20,6 @@ pub(super) struct Held {
 enum Carrier {
     Socket(Box<Socket>),
     Body(Box<Body>),
-}
-
-/// Why an attachment carries the session no longer.
-#[derive(Debug)]
-pub(super) enum Ended {
-    /// The session is over, and everything has come.
-    Over,
-    /// The server asks to come again.
-    ComeAgain,
-    /// A newer attachment has come.
-    Newer,
-    /// The session is lost.
-    Lost(NotResumed),
-    /// It broke off, or is silent.
-    Broke(TransportError),
 }
 
 impl Held {
@@ -74,26 +60,6 @@ impl Held {
         match &mut self.carrier {
             Carrier::Socket(socket) => socket.carry(trip, &mut self.attachment).await,
             Carrier::Body(body) => body.carry(trip, &mut self.attachment).await,
-        }
-    }
-}
-
-impl Ended {
-    /// Whether to come again without waiting.
-    pub(super) fn asks_back_at_once(&self) -> bool {
-        match self {
-            Self::ComeAgain => true,
-            Self::Broke(error) => error.is_bad_gateway(),
-            _ => false,
-        }
-    }
-}
-
-impl From<Failed> for Ended {
-    fn from(failed: Failed) -> Self {
-        match failed {
-            Failed::Lost(lost) => Self::Lost(lost),
-            Failed::Transport(error) => Self::Broke(error),
         }
     }
 }

@@ -11,6 +11,7 @@ mod builder;
 mod choose;
 mod conduct;
 mod core;
+mod ended;
 mod error;
 mod event_stream;
 mod held;

@@ -29,15 +29,19 @@ enum Sent {
     Lost(NotResumed),
 }
 
+/// How much goes into one POST at most. It is less where POSTs break off, since a server takes whole ones.
+const MAX_BYTES: usize = 128 << 10;
+const MIN_BYTES: usize = 4 << 10;
+
 /// How long to wait where the server does not say.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Sends what there is to send, whenever it goes by POST. Returns only when the session is lost.
 pub(super) async fn post_all(trip: &Trip) -> NotResumed {
     let core = &trip.core;
-    let (mut lane, mut backoff) = (Lane::default(), Backoff::new());
+    let (mut lane, mut backoff, mut bytes) = (Lane::default(), Backoff::new(), MAX_BYTES);
     loop {
-        let (post, parameters) = core.next_post().await;
+        let (post, parameters) = core.next_post(bytes).await;
         let sent = match timeout(trip.pace.silence, send(trip, &mut lane, &post, parameters)).await {
             Ok(sent) => sent,
             Err(_) => Sent::Unknown { at_once: false },
@@ -45,6 +49,7 @@ pub(super) async fn post_all(trip: &Trip) -> NotResumed {
         let (posted, pause) = match sent {
             Sent::Taken(position) => {
                 backoff.reset();
+                bytes = (bytes * 2).min(MAX_BYTES);
                 (Posted::Taken(position), None)
             }
             Sent::Elsewhere(position) if position < post.from => {
@@ -53,6 +58,7 @@ pub(super) async fn post_all(trip: &Trip) -> NotResumed {
             Sent::Elsewhere(position) => (Posted::Refused(position), None),
             Sent::Later(position, pause) => (position.map_or(Posted::Unknown, Posted::Refused), Some(pause)),
             Sent::Unknown { at_once } => {
+                bytes = (bytes / 2).max(MIN_BYTES);
                 let is_first = backoff.is_fresh();
                 let pause = backoff.next();
                 (Posted::Unknown, (!at_once || !is_first).then_some(pause))
@@ -102,4 +108,40 @@ fn judge(status: StatusCode, position: Option<u64>, wait: Option<Duration>, reas
 
 fn position(headers: &HeaderMap) -> Option<u64> {
     headers.get("tidegate-position")?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, position: Option<u64>, wait: Option<u64>) -> Sent {
+        let status = StatusCode::from_u16(status).unwrap();
+        judge(status, position, wait.map(Duration::from_secs), "why".to_owned())
+    }
+
+    #[test]
+    fn answers_mean_what_the_table_says() {
+        assert!(matches!(of(204, Some(7), None), Sent::Taken(7)));
+        assert!(matches!(of(409, Some(7), None), Sent::Elsewhere(7)));
+        assert!(matches!(of(409, Some(7), Some(2)), Sent::Later(Some(7), wait) if wait.as_secs() == 2));
+        for status in [429, 503] {
+            assert!(
+                matches!(of(status, Some(7), Some(3)), Sent::Later(Some(7), wait) if wait.as_secs() == 3)
+            );
+            assert!(matches!(of(status, None, None), Sent::Later(None, PAUSE)));
+        }
+        for status in [400, 403, 413, 415] {
+            let refused = NotResumed::Refused { status, reason: "why".to_owned() };
+            assert!(matches!(of(status, Some(7), None), Sent::Lost(lost) if lost == refused));
+        }
+        assert!(matches!(of(404, None, None), Sent::Lost(NotResumed::Gone(_))));
+    }
+
+    #[test]
+    fn what_a_proxy_may_have_said_is_asked_again() {
+        assert!(matches!(of(502, None, None), Sent::Unknown { at_once: true }));
+        for status in [200, 204, 304, 409, 500, 504] {
+            assert!(matches!(of(status, None, None), Sent::Unknown { at_once: false }), "{status}");
+        }
+    }
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_proto::session::{Attachment, Violation, Why};
+use http::StatusCode;
+use tidegate_proto::session::{Attachment, Violation};
+use tidegate_proto::websocket::handshake::HandshakeError;
 use tidegate_proto::websocket::{CloseInfo, Config, Message};
 use tokio::time::{Instant, sleep_until};
 
+use super::ended::Ended;
 use super::error::{Failed, TransportError};
-use super::held::Ended;
 use super::trip::Trip;
 use crate::session::Transport;
 use crate::websocket::{Cause, NotResumed, Opened, Readable, WebSocketStream, Writable};
@@ -44,6 +46,9 @@ impl Socket {
         let Opened { readable, writable, .. } =
             socket.opened().await.map_err(|error| match error.cause() {
                 Cause::NoSessions => TransportError::NoSessions,
+                Cause::Handshake(HandshakeError::RefusedWithStatus(StatusCode::NOT_IMPLEMENTED)) => {
+                    TransportError::NoSessions
+                }
                 _ => TransportError::WebSocket(error),
             })?;
         let mut opened = Self { socket, readable, writable };
@@ -131,14 +136,4 @@ fn told(info: CloseInfo, is_resuming: bool) -> Failed {
 
 fn broke(violation: Violation) -> Ended {
     Ended::Lost(NotResumed::Broken(violation))
-}
-
-impl From<Why> for Ended {
-    fn from(why: Why) -> Self {
-        match why {
-            Why::Newer => Self::Newer,
-            Why::ComeAgain => Self::ComeAgain,
-            Why::Over => Self::Over,
-        }
-    }
 }

@@ -27,7 +27,7 @@
 //! | hyper | `Acceptor::respond`, `Acceptor::upgrade` | `sessions`, `hyper` |
 //! | tower | `Acceptor::connection_service`, `Acceptor::layer`, `Acceptor::into_service` | `tower` |
 //! | axum | `axum::ConnectionRequest`, `axum::Upgrade` | `axum` |
-//! | any other HTTP | [`Acceptor::answer`] | |
+//! | any other HTTP | `Acceptor::respond` and `Acceptor::answer_any`; [`Acceptor::answer`] | `sessions` |
 //!
 //! One [`Acceptor`] holds the policy for all of them: who may come in, and how many. [`Connections`] counts what is
 //! open, and closes it in order when the server goes away.
@@ -72,12 +72,12 @@ pub use connection::Connection;
 pub use server::ConnectionService;
 #[cfg(feature = "axum")]
 pub use server::axum;
-#[cfg(feature = "sessions")]
-pub use server::serve;
 pub use server::{
     AcceptError, Accepted, Acceptor, Admission, Connections, Drained, OriginCheck, OriginPolicy, PeerAddress,
     PerCore, accept,
 };
+#[cfg(feature = "sessions")]
+pub use server::{Handover, serve};
 #[cfg(feature = "tower")]
 pub use server::{Refuse, WebSocketLayer, WebSocketService};
 #[cfg(feature = "hyper")]

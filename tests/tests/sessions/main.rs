@@ -13,4 +13,5 @@ mod policy;
 mod posting;
 mod resuming;
 mod rig;
+mod serving;
 mod websocket;

@@ -17,8 +17,8 @@ use super::frames::{self, ATTACHED};
 /// Clients of each kind.
 const CLIENTS: usize = 16;
 
-/// What one of them may make the server write: what is kept, one batch more, the high water mark and a message.
-const MOST_WRITTEN: u64 = (256 + 128 + 64 + 16) * 1024;
+/// What one of them may make the server write: what a session holds of messages of this size.
+const MOST_WRITTEN: u64 = 256 * 1024;
 
 /// What one of them may make it hold: that, once more what is being sent, and what a connection has anyway.
 const MOST_HELD: u64 = MOST_WRITTEN + 160 * 1024;

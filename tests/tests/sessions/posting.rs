@@ -76,6 +76,21 @@ async fn a_second_post_in_flight_is_refused() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_heard_by_a_client_that_is_still_sending() {
+    let server = Server::echo().await;
+    let (client, _stream) = Client::open(&server, "/echo", 1 << 18).await;
+    let body = frames::frame(frames::BINARY, &vec![7; 100_000]).repeat(2);
+    // On one connection, which is good for more.
+    let mut http = Http::connect(server.address).await;
+    for _ in 0..20 {
+        let answer = http.ask(client.post_request(77, &body)).await;
+        assert_eq!((answer.status, answer.position()), (StatusCode::CONFLICT, 1));
+        let wrong = request(Method::POST, "/?session=nobody&from=0", body.clone(), &[TYPE]);
+        assert_eq!(http.ask(wrong).await.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_refused_with_a_line_and_the_session_lives_on() {
     let server = Server::echo().await;
     let (mut client, mut stream) = Client::open(&server, "/echo", 1 << 18).await;

@@ -5,6 +5,7 @@ use std::future::Future;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use tidegate_proto::websocket::handshake::{Agreed, Answer, Refusal, receive};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::TaskTracker;
 
 use super::acceptor::Acceptor;
@@ -17,7 +18,7 @@ use crate::websocket::Attending;
 use crate::websocket::observe;
 
 /// What waits for the byte stream behind the response to an opening handshake.
-pub(super) struct Handover {
+pub(super) struct Waiting {
     judged: Judged,
     purpose: Purpose,
 }
@@ -34,12 +35,36 @@ enum Purpose {
     Wrong(InvalidQuery),
 }
 
+/// The WebSocket of a [`Connection`], plain or one that carries a session, that waits for the byte stream behind its
+/// response. It holds a place among the connections, which is free again when this is dropped.
+#[must_use = "the WebSocket opens when `start` is called"]
+pub struct Handover {
+    acceptor: Acceptor,
+    request: Request<()>,
+    waiting: Waiting,
+}
+
 impl Acceptor {
+    /// Judges a request that opens a WebSocket, whether that is to be a connection or to carry one, and that an HTTP
+    /// server of one's own has read: the response to send, and what to [`start`](Handover::start) behind it.
+    /// [`respond`](Self::respond) answers all other requests of connections, from any server.
+    ///
+    /// May be dropped at any await: the places that the request took are free again.
+    ///
+    /// # Errors
+    ///
+    /// The refusal to send instead, by [`Refusal::into_response`].
+    pub async fn answer_any<B>(&self, request: Request<B>) -> Result<(Response<()>, Handover), Refusal> {
+        let request = request.map(drop);
+        let (response, waiting) = self.judge_websocket(&request).await?;
+        Ok((response, Handover { acceptor: self.clone(), request, waiting }))
+    }
+
     /// Judges a request that opens a WebSocket of either kind.
     pub(super) async fn judge_websocket(
         &self,
         request: &Request<()>,
-    ) -> Result<(Response<()>, Handover), Refusal> {
+    ) -> Result<(Response<()>, Waiting), Refusal> {
         let query = match Query::of(request.uri()) {
             Ok(query) if query.transport.is_some() => query,
             // What looks like a parameter of ours is the application's own.
@@ -47,7 +72,7 @@ impl Acceptor {
             Err(_) if !names_transport(request) => return self.judge_plain(request).await,
             Err(error) => {
                 let (response, judged) = self.judge_carrier(request)?;
-                return Ok((response, Handover { judged, purpose: Purpose::Wrong(error) }));
+                return Ok((response, Waiting { judged, purpose: Purpose::Wrong(error) }));
             }
         };
         if query.transport != Some(Transport::WebSocket) {
@@ -57,7 +82,7 @@ impl Acceptor {
         if let Some(session) = query.session {
             let (response, judged) = self.judge_carrier(request)?;
             let purpose = Purpose::Resume { session, after: query.after };
-            return Ok((response, Handover { judged, purpose }));
+            return Ok((response, Waiting { judged, purpose }));
         }
         let (response, mut judged) = self.judge(request).await?;
         if !judged.agreed.credits {
@@ -65,12 +90,12 @@ impl Acceptor {
         }
         let mut session = judged.beside(request)?;
         std::mem::swap(&mut session.agreed.protocol, &mut judged.agreed.protocol);
-        Ok((response, Handover { judged, purpose: Purpose::Open(Box::new(session)) }))
+        Ok((response, Waiting { judged, purpose: Purpose::Open(Box::new(session)) }))
     }
 
-    async fn judge_plain(&self, request: &Request<()>) -> Result<(Response<()>, Handover), Refusal> {
+    async fn judge_plain(&self, request: &Request<()>) -> Result<(Response<()>, Waiting), Refusal> {
         let (response, judged) = self.judge(request).await?;
-        Ok((response, Handover { judged, purpose: Purpose::Plain }))
+        Ok((response, Waiting { judged, purpose: Purpose::Plain }))
     }
 
     /// Judges a WebSocket that is to carry a session that is there: whoever knows its id was judged before.
@@ -101,6 +126,24 @@ impl Acceptor {
 }
 
 impl Handover {
+    /// Opens the WebSocket on `io`, once the response has been sent, and runs `handler` where that opens a connection, in
+    /// a task of its own. `already_read` are bytes that came behind the request. Must be called on a tokio runtime.
+    pub fn start<H, F>(
+        self,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        already_read: impl Into<Bytes>,
+        handler: &H,
+    ) where
+        H: Fn(Connection) -> F,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Self { acceptor, request, waiting } = self;
+        let asked = Asked::request_of(request);
+        waiting.start(&acceptor, io, already_read.into(), asked, handler, &TaskTracker::new());
+    }
+}
+
+impl Waiting {
     /// Opens the WebSocket on `io`, and has everything run that belongs to it, in some of the `tasks`. `asked` is
     /// the request; `already_read` came behind it.
     pub(super) fn start<H, F>(

@@ -78,6 +78,7 @@ impl Judged {
         let settings = Arc::make_mut(&mut self.settings);
         let deadlines = settings.tuning.deadlines.ping_interval(None);
         settings.tuning.deadlines = Arc::new(deadlines);
+        settings.tuning.high_water_mark = settings.tuning.high_water_mark.min(QUEUED_BYTES);
         self.start(io, Bytes::new(), asked)
     }
 
@@ -95,6 +96,10 @@ impl Judged {
         (WebSocketStream::accepted(shared, asked), driver)
     }
 }
+
+/// What may wait in front of a session, which takes at once what it has room for.
+#[cfg(feature = "sessions")]
+pub(super) const QUEUED_BYTES: usize = 16 * 1024;
 
 /// Makes the response. An answer that cannot be given is a fault of the hooks.
 pub(super) fn agree(offer: Offer, answer: Answer) -> Result<(Response<()>, Agreed), Refusal> {

@@ -41,6 +41,8 @@ pub use self::tower::{Refuse, WebSocketLayer, WebSocketService};
 pub use crate::http::PeerAddress;
 pub use acceptor::{AcceptError, Accepted, Acceptor};
 pub use connections::{Connections, Drained};
+#[cfg(feature = "sessions")]
+pub use handover::Handover;
 pub use origin::{OriginCheck, OriginPolicy};
 pub use per_core::PerCore;
 pub use policy::Admission;

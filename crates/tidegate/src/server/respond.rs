@@ -14,12 +14,12 @@ use tidegate_proto::websocket::handshake::{ConnectProtocol, Refusal};
 use tokio_util::task::TaskTracker;
 
 use super::acceptor::Acceptor;
-use super::handover::Handover;
+use super::handover::Waiting;
 use super::{cors, hyper as upgrading};
 use crate::connection::Connection;
 use crate::http::{Asked, tune};
 use crate::session::{Attached, Transport};
-use crate::transport::{Body, Query, last_event_id, long_poll, poll, post, sse, stream};
+use crate::transport::{Body, Query, discard, last_event_id, long_poll, poll, post, sse, stream};
 
 const POSITION: HeaderName = HeaderName::from_static("tidegate-position");
 
@@ -71,7 +71,7 @@ impl Acceptor {
         F: Future<Output = ()> + Send + 'static,
     {
         let pending = hyper::upgrade::on(&mut request);
-        let (parts, body) = request.into_parts();
+        let (parts, mut body) = request.into_parts();
         let mut head = Request::from_parts(parts, ());
         let opens_websocket = opens_websocket(&head);
         upgrading::translate(&mut head);
@@ -82,7 +82,7 @@ impl Acceptor {
             Ok(_) if opens_websocket => return self.open_websocket(head, pending, handler, tasks).await,
             Ok(_) => match *head.method() {
                 Method::GET => self.attach(head, handler, tasks).await,
-                Method::POST => self.take(head, body).await,
+                Method::POST => self.take(head, &mut body).await,
                 Method::OPTIONS if head.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD) => {
                     Ok(cors::preflight(head.headers()))
                 }
@@ -91,6 +91,9 @@ impl Acceptor {
             },
         };
         let mut response = answer.unwrap_or_else(refused);
+        if response.status().is_client_error() {
+            discard(&mut body).await;
+        }
         cors::dress(response.headers_mut(), origin.as_ref());
         response
     }
@@ -108,10 +111,10 @@ impl Acceptor {
         F: Future<Output = ()> + Send + 'static,
     {
         match self.judge_websocket(&head).await {
-            Ok((response, handover)) => {
+            Ok((response, waiting)) => {
                 let (acceptor, handler, more) = (self.clone(), handler.clone(), tasks.clone());
                 tokio::spawn(
-                    async move { acceptor.hand_over(handover, head, pending, &handler, &more).await },
+                    async move { acceptor.hand_over(waiting, head, pending, &handler, &more).await },
                 );
                 response.map(|()| Body::default())
             }
@@ -122,7 +125,7 @@ impl Acceptor {
     /// Opens a WebSocket once hyper has sent the response.
     async fn hand_over<H, F>(
         &self,
-        handover: Handover,
+        waiting: Waiting,
         head: Request<()>,
         pending: OnUpgrade,
         handler: &H,
@@ -138,10 +141,10 @@ impl Acceptor {
             Ok((stream, already_read)) => {
                 // Without these options the connection still works.
                 let _ = tune(&stream);
-                handover.start(self, stream, already_read, asked, handler, tasks);
+                waiting.start(self, stream, already_read, asked, handler, tasks);
             }
             Err(upgraded) => {
-                handover.start(self, TokioIo::new(upgraded), Bytes::new(), asked, handler, tasks);
+                waiting.start(self, TokioIo::new(upgraded), Bytes::new(), asked, handler, tasks);
             }
         }
     }
@@ -190,7 +193,7 @@ impl Acceptor {
     }
 
     /// Answers a POST: a stretch of the client's flow, or an acknowledgement.
-    async fn take<B>(&self, head: Request<()>, body: B) -> Result<Response<Body>, Refusal>
+    async fn take<B>(&self, head: Request<()>, body: &mut B) -> Result<Response<Body>, Refusal>
     where
         B: http_body::Body + Unpin,
     {

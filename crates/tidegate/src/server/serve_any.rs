@@ -170,18 +170,22 @@ impl Acceptor {
             begun = beginning => begun.unwrap_or(Err(AcceptError::HandshakeTimedOut(limit))),
         };
         drop(handshake);
-        match begun {
-            // Boxed, since they would make every handshake as large as themselves.
-            Ok(Some(Begun::Http1(io, slot))) => {
-                Box::pin(self.serve_http1(io, peer, handler, tasks, slot)).await;
+        let begun = match begun {
+            Ok(Some(begun)) => begun,
+            Ok(None) => return,
+            Err(error) => return error.observe(Some(peer)),
+        };
+        // In a task of its own, since that of the beginning is many times as large.
+        let (acceptor, handler, tasks) = (self.clone(), handler.clone(), tasks.clone());
+        tokio::spawn(async move {
+            match begun {
+                Begun::Http1(io, slot) => acceptor.serve_http1(io, peer, &handler, &tasks, slot).await,
+                Begun::Http2(connection) => {
+                    // The client has been told, as far as there was anybody to tell. Boxed, since it is larger.
+                    let _ = Box::pin(acceptor.serve_any_http2(*connection, &handler, &tasks)).await;
+                }
             }
-            Ok(Some(Begun::Http2(connection))) => {
-                // The client has been told, as far as there was anybody to tell.
-                let _ = Box::pin(self.serve_any_http2(*connection, handler, tasks)).await;
-            }
-            Ok(None) => {}
-            Err(error) => error.observe(Some(peer)),
-        }
+        });
     }
 
     /// Reads the first request. One that opens a WebSocket is answered here; any other is to be read again.
@@ -256,9 +260,10 @@ impl Acceptor {
         H: Fn(Connection) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let service = service_fn(|mut request: Request<Incoming>| async move {
+        // Boxed, so that a connection has room for one only while it answers.
+        let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(PeerAddress(peer));
-            Ok::<_, Infallible>(self.respond_among(request, handler, tasks).await)
+            Box::pin(async move { Ok::<_, Infallible>(self.respond_among(request, handler, tasks).await) })
         });
         let buffer = self.settings.head_limits.byte_limit().max(RESPONSE_BYTES);
         let serving = http1::Builder::new()

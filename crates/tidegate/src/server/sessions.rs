@@ -15,7 +15,7 @@ use tidegate_proto::websocket::handshake::{Refusal, receive};
 use tokio_util::task::TaskTracker;
 
 use super::acceptor::Acceptor;
-use super::judged::Judged;
+use super::judged::{Judged, QUEUED_BYTES};
 use crate::connection::Connection;
 use crate::http::Asked;
 use crate::session::{Attached, Loopback, Session, Transport};
@@ -135,12 +135,15 @@ impl Acceptor {
         H: Fn(Connection) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let (sessions, config) = (&self.settings.sessions, self.settings.session.clone());
+        let (sessions, config) = (&self.settings.sessions, self.settings.session.clone().unwrap_or_default());
+        // What waits in front of it is a part of what it may hold.
+        let kept = config.max_kept_bytes().saturating_sub(QUEUED_BYTES);
+        let config = config.max_kept(kept);
         // Each lives a little longer than its place among the connections.
         let limit = self.settings.limits.total.saturating_mul(2);
-        let opened = sessions.open(config.unwrap_or_default(), limit, &self.settings.tuning.budget).map_err(
-            |error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("no random bytes: {error}")),
-        )?;
+        let opened = sessions.open(config, limit, &self.settings.tuning.budget).map_err(|error| {
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("no random bytes: {error}"))
+        })?;
         let Some(session) = opened else {
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many sessions: try again later"));
         };

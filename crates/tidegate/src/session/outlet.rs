@@ -24,10 +24,12 @@ pub(super) struct Outlet {
     /// How much of the payload was taken, and how much is missing.
     taken: u64,
     missing: u64,
-    /// What is being gathered: a frame of the conversation, or the payload of a control frame.
+    /// A frame of the conversation, as far as it has come.
     gathered: Vec<u8>,
-    /// How long that will be, once it is known.
+    /// How long it will be, once that is known.
     whole: Option<usize>,
+    /// The payload of a control frame, which may come between two fragments.
+    control: Vec<u8>,
 }
 
 const CLOSE: u8 = 0x8;
@@ -81,49 +83,49 @@ impl Outlet {
 
     fn take_control(&mut self, bytes: &mut &[u8]) -> Option<Sent> {
         let length = bytes.len().min(self.missing as usize);
-        self.gather(bytes, length);
+        let mut control = std::mem::take(&mut self.control);
+        self.gather(bytes, length, &mut control);
         if self.missing > 0 {
+            self.control = control;
             return None;
         }
-        let payload = Bytes::from(std::mem::take(&mut self.gathered));
         match self.opcode {
-            CLOSE => Some(Sent::Close(payload)),
-            PING => Some(Sent::Ping(payload)),
+            CLOSE => Some(Sent::Close(control.into())),
+            PING => Some(Sent::Ping(control.into())),
             _ => None,
         }
     }
 
     fn take_data(&mut self, bytes: &mut &[u8]) -> Option<Sent> {
+        let mut frame = std::mem::take(&mut self.gathered);
         while self.missing > 0 && !bytes.is_empty() {
-            let length = match self.whole {
-                Some(whole) => whole - self.gathered.len(),
-                None => 1,
-            };
-            self.gather(bytes, length.min(bytes.len()).min(self.missing as usize));
+            let length = self.whole.map_or(1, |whole| whole - frame.len());
+            self.gather(bytes, length.min(bytes.len()).min(self.missing as usize), &mut frame);
             if self.whole.is_none() {
-                self.whole = whole_length(&self.gathered);
-                let more = self.whole.map_or(0, |whole| whole - self.gathered.len());
-                self.gathered.reserve_exact(more);
+                self.whole = whole_length(&frame);
+                let more = self.whole.map_or(0, |whole| whole - frame.len());
+                frame.reserve_exact(more);
             }
-            if self.whole == Some(self.gathered.len()) {
+            if self.whole == Some(frame.len()) {
                 self.whole = None;
-                return Some(Sent::Frame(std::mem::take(&mut self.gathered).into()));
+                return Some(Sent::Frame(frame.into()));
             }
         }
+        self.gathered = frame;
         None
     }
 
     /// Takes so many bytes of the payload, unmasked.
-    fn gather(&mut self, bytes: &mut &[u8], length: usize) {
+    fn gather(&mut self, bytes: &mut &[u8], length: usize, out: &mut Vec<u8>) {
         let (part, rest) = bytes.split_at(length);
         *bytes = rest;
         match self.mask {
             Some(mask) => {
                 let at = (self.taken % 4) as usize;
                 let key = mask.iter().cycle().skip(at);
-                self.gathered.extend(part.iter().zip(key).map(|(byte, key)| byte ^ key));
+                out.extend(part.iter().zip(key).map(|(byte, key)| byte ^ key));
             }
-            None => self.gathered.extend_from_slice(part),
+            None => out.extend_from_slice(part),
         }
         self.taken += length as u64;
         self.missing -= length as u64;

@@ -14,7 +14,7 @@ mod websocket;
 pub use body::Body;
 pub(crate) use long_poll::long_poll;
 pub(crate) use poll::poll;
-pub(crate) use post::post;
+pub(crate) use post::{discard, post};
 pub(crate) use query::{InvalidQuery, Query, last_event_id};
 pub(crate) use sse::sse;
 pub(crate) use stream::stream;

@@ -81,7 +81,7 @@ pub(crate) async fn post<B>(
     session: &Session,
     query: &Query,
     headers: &HeaderMap,
-    body: B,
+    body: &mut B,
 ) -> Result<(), Refused>
 where
     B: http_body::Body + Unpin,
@@ -117,7 +117,24 @@ fn is_frames(value: &[u8]) -> bool {
     essence.trim_ascii().eq_ignore_ascii_case(FRAMES.as_bytes())
 }
 
-async fn read<B>(mut body: B) -> Result<Bytes, Refused>
+/// Reads away what is left of a body that is refused, within limits: an answer that comes while its client still sends is
+/// mostly lost.
+///
+/// # Cancellation
+///
+/// The rest is left.
+pub(crate) async fn discard<B>(body: &mut B)
+where
+    B: http_body::Body + Unpin,
+{
+    let mut left = 2 * MAX_BODY_BYTES;
+    while left > 0 && !body.is_end_stream() {
+        let Ok(Some(Ok(piece))) = timeout(BODY_PAUSE, body.frame()).await else { return };
+        left = left.saturating_sub(piece.data_ref().map_or(0, Buf::remaining).max(1));
+    }
+}
+
+async fn read<B>(body: &mut B) -> Result<Bytes, Refused>
 where
     B: http_body::Body + Unpin,
 {

@@ -1,10 +1,11 @@
 //! A conversation both ways in which nothing may be missing and nothing may come twice.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tidegate::{CloseInfo, Connection, Message, Opened, Readable, WebSocketError, Writable};
 use tidegate_tests::raw::soon;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::server::Server;
 
@@ -12,7 +13,7 @@ use crate::server::Server;
 pub(crate) struct Talker {
     pub(crate) server: Server,
     /// What became of each conversation, as the server saw it.
-    found: UnboundedReceiver<Result<(), String>>,
+    found: Receiver<Result<(), String>>,
 }
 
 /// How many messages there are each way, and how they are paced.
@@ -32,12 +33,16 @@ impl Talk {
 
 impl Talker {
     pub(crate) fn start(talking: Talk) -> Self {
-        let (tell, found) = unbounded_channel();
+        let (tell, found) = channel(8);
         let server = Server::start(move |connection| {
             let tell = tell.clone();
             async move {
-                let heard = listen(&connection, talking).await;
-                let _ = tell.send(heard);
+                let heard = AtomicU64::new(0);
+                let found = listen(&connection, talking, &heard).await;
+                // Whose answer never reached the client has no conversation, but is opened anew.
+                if found.is_ok() || heard.into_inner() > 0 {
+                    let _ = tell.send(found).await;
+                }
             }
         });
         Self { server, found }
@@ -52,10 +57,10 @@ impl Talker {
 }
 
 /// The server's part: talks, and waits for the client to close.
-async fn listen(connection: &Connection, talking: Talk) -> Result<(), String> {
+async fn listen(connection: &Connection, talking: Talk, heard: &AtomicU64) -> Result<(), String> {
     let Opened { mut readable, writable, .. } =
         connection.opened().await.map_err(|error| error.to_string())?;
-    let writable = talk(&mut readable, writable, talking).await?;
+    let writable = talk(&mut readable, writable, talking, heard).await?;
     match readable.read().await {
         Ok(None) => {}
         other => return Err(format!("in the place of the end: {other:?}")),
@@ -67,14 +72,19 @@ async fn listen(connection: &Connection, talking: Talk) -> Result<(), String> {
 /// The client's part: talks, closes, and waits for the end.
 pub(crate) async fn converse(connection: &Connection, talking: Talk) -> Result<CloseInfo, WebSocketError> {
     let Opened { mut readable, writable, .. } = connection.opened().await?;
-    let talked = talk(&mut readable, writable, talking).await;
+    let talked = talk(&mut readable, writable, talking, &AtomicU64::new(0)).await;
     let _writable = talked.unwrap_or_else(|error| panic!("as the client saw it: {error}"));
     connection.close((1000, "done")).unwrap();
     connection.closed().await
 }
 
-/// Sends numbers from 0 on, and expects the same.
-async fn talk(readable: &mut Readable, mut writable: Writable, talking: Talk) -> Result<Writable, String> {
+/// Sends numbers from 0 on, and expects the same; `heard` counts what has come.
+async fn talk(
+    readable: &mut Readable,
+    mut writable: Writable,
+    talking: Talk,
+    heard: &AtomicU64,
+) -> Result<Writable, String> {
     let Talk { count, pause } = talking;
     let send = async {
         for number in 0..count {
@@ -89,7 +99,7 @@ async fn talk(readable: &mut Readable, mut writable: Writable, talking: Talk) ->
     let receive = async {
         for number in 0..count {
             match readable.read().await {
-                Ok(Some(came)) if came == message(number) => {}
+                Ok(Some(came)) if came == message(number) => heard.store(number + 1, Ordering::Relaxed),
                 Ok(Some(came)) => return Err(format!("in the place of {number} came {}", number_of(&came))),
                 other => return Err(format!("in the place of {number}: {other:?}")),
             }

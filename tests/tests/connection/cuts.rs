@@ -16,7 +16,7 @@ async fn nothing_is_lost_where_connections_are_cut(transport: Transport) {
 }
 
 async fn nothing_is_lost_where_connections_fall_silent(transport: Transport) {
-    let rules = Rules { cut_within: Some(200_000), half_open: 500, ..Rules::default() };
+    let rules = Rules { cut_within: Some(200_000), half_open: 300, ..Rules::default() };
     nothing_is_lost(transport, rules, 0x5eed_0010 + transport as u64).await;
 }
 

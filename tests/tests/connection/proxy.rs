@@ -42,7 +42,7 @@ struct Control {
 }
 
 /// How long a connection that fell silent is kept.
-const SILENCE: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_secs(3);
 
 impl Proxy {
     pub(crate) async fn start(target: SocketAddr, seed: u64) -> Self {

@@ -92,10 +92,10 @@ fn program() -> PathBuf {
 
 #[tokio::test]
 async fn a_conversation_over_http2_behind_nghttpx() {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut told) = tokio::sync::mpsc::channel(8);
     let server = Server::start(move |connection| {
         let via = connection.request().unwrap().headers()["via"].to_str().unwrap().to_owned();
-        tell.send(via).unwrap();
+        tell.try_send(via).unwrap();
         async move {
             let _ = converse(&connection, Talk::of(COUNT)).await;
         }

@@ -15,7 +15,7 @@ pub(super) enum Nothing {
     /// The session is lost.
     Lost(NotResumed),
     /// All failed, each in its way.
-    Works(Vec<(Transport, TransportError)>),
+    All(Vec<(Transport, TransportError)>),
 }
 
 /// Tries transports in this order, the next one beside those under way when nothing has come of them for a while, or
@@ -36,7 +36,7 @@ pub(super) async fn choose(trip: &Trip, order: &[Transport]) -> Result<Held, Not
                     tries.push(async move { (transport, Held::attach(trip, transport).await) });
                     next_at = Instant::now() + trip.pace.stagger;
                 }
-                None if tries.is_empty() => return Err(Nothing::Works(failed)),
+                None if tries.is_empty() => return Err(Nothing::All(failed)),
                 None => {}
             }
         }
@@ -60,9 +60,7 @@ impl Nothing {
     pub(super) fn is_plain(&self) -> bool {
         match self {
             Self::Lost(_) => false,
-            Self::Works(failed) => {
-                failed.iter().any(|(_, error)| matches!(error, TransportError::NoSessions))
-            }
+            Self::All(failed) => failed.iter().any(|(_, error)| matches!(error, TransportError::NoSessions)),
         }
     }
 
@@ -70,15 +68,23 @@ impl Nothing {
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Lost(_) => false,
-            Self::Works(failed) => failed.iter().any(|(_, error)| error.is_passing()),
+            Self::All(failed) => failed.iter().any(|(_, error)| error.is_passing()),
         }
     }
 
-    /// Whether to try again at once.
+    /// Whether time enough was lost with it already.
+    pub(super) fn has_taken_time(&self) -> bool {
+        match self {
+            Self::Lost(_) => false,
+            Self::All(failed) => failed.iter().any(|(_, error)| matches!(error, TransportError::Silent(_))),
+        }
+    }
+
+    /// Whether to try again at once, if that is not the second time.
     pub(super) fn is_bad_gateway(&self) -> bool {
         match self {
             Self::Lost(_) => false,
-            Self::Works(failed) => failed.iter().any(|(_, error)| error.is_bad_gateway()),
+            Self::All(failed) => failed.iter().any(|(_, error)| error.is_bad_gateway()),
         }
     }
 }

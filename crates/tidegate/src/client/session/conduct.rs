@@ -9,7 +9,7 @@ use super::backoff::{Backoff, jitter};
 use super::choose::{Nothing, choose};
 use super::ended::Ended;
 use super::held::Held;
-use super::post::post_all;
+use super::post::{farewell, post_all};
 use super::trip::Trip;
 use crate::session::Transport;
 use crate::websocket::NotResumed;
@@ -41,10 +41,17 @@ pub(super) async fn conduct(trip: &Trip, order: &[Transport], first: Held) {
         };
         let _ = tokio::time::timeout(FAREWELL, last_words).await;
     };
-    tokio::select! {
-        () = Attachments::new(trip, order).keep(first) => {}
-        lost = post_all(trip) => core.fail(lost),
-        () = unwanted => {}
+    let last = tokio::select! {
+        last = Attachments::new(trip, order).keep(first) => last,
+        lost = post_all(trip) => {
+            core.fail(lost);
+            None
+        }
+        () = unwanted => None,
+    };
+    // A WebSocket is closed by the server in the end, and needs no more words.
+    if last.is_some_and(|transport| transport != Transport::WebSocket) {
+        farewell(trip).await;
     }
 }
 
@@ -65,7 +72,8 @@ impl<'a> Attachments<'a> {
         Self { trip, order, backoff: Backoff::new(), climb_at: Instant::now() + climb_in, climb_in }
     }
 
-    async fn keep(mut self, first: Held) {
+    /// Tells what carried the session when it was over; `None` when it failed.
+    async fn keep(mut self, first: Held) -> Option<Transport> {
         let core = &self.trip.core;
         let mut held = first;
         loop {
@@ -83,15 +91,25 @@ impl<'a> Attachments<'a> {
             if core.progress() != before || attached_at.elapsed() > LASTING {
                 self.backoff.reset();
             }
-            let at_once = ended.asks_back_at_once();
+            let is_first = self.backoff.is_fresh();
+            let at_once = ended.has_taken_time() || (is_first && ended.asks_back_at_once());
             match ended {
-                Ended::Over => return core.settle(),
-                Ended::Lost(lost) => return core.fail(lost),
+                Ended::Over => {
+                    core.settle();
+                    return Some(transport);
+                }
+                Ended::Lost(lost) => {
+                    core.fail(lost);
+                    return None;
+                }
                 Ended::ComeAgain | Ended::Newer | Ended::Broke(_) => {}
             }
             match self.come_again(transport, at_once).await {
                 Ok(again) => held = again,
-                Err(lost) => return core.fail(lost),
+                Err(lost) => {
+                    core.fail(lost);
+                    return None;
+                }
             }
         }
     }
@@ -139,22 +157,20 @@ impl<'a> Attachments<'a> {
     }
 
     /// Attaches anew, beginning with what worked last, until the server has forgotten the session.
-    async fn come_again(&mut self, worked: Transport, at_once: bool) -> Result<Held, NotResumed> {
+    async fn come_again(&mut self, worked: Transport, mut at_once: bool) -> Result<Held, NotResumed> {
         let keep = self.trip.core.keep();
         let give_up_at = Instant::now() + keep;
         let others = self.order.iter().copied().filter(|transport| *transport != worked);
         let order: Vec<Transport> = std::iter::once(worked).chain(others).collect();
-        let mut at_once = at_once && self.backoff.is_fresh();
         loop {
-            // Also where the first try may follow at once, the second may not.
             let pause = self.backoff.next();
-            if !std::mem::take(&mut at_once) {
+            if !at_once {
                 sleep(pause.min(give_up_at.saturating_duration_since(Instant::now()))).await;
             }
             match timeout_at(give_up_at, choose(self.trip, &order)).await {
                 Ok(Ok(held)) => return Ok(held),
                 Ok(Err(Nothing::Lost(lost))) => return Err(lost),
-                Ok(Err(_)) if Instant::now() < give_up_at => {}
+                Ok(Err(nothing)) if Instant::now() < give_up_at => at_once = nothing.has_taken_time(),
                 Ok(Err(_)) | Err(_) => return Err(NotResumed::Expired(keep)),
             }
         }

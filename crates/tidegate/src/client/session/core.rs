@@ -230,6 +230,15 @@ impl Core {
         self.lock().posted
     }
 
+    /// What a POST says that only acknowledges all that has come.
+    pub(super) fn last_words(&self) -> Option<Parameters> {
+        let state = self.lock();
+        let id = state.machine.id()?.to_owned();
+        let received = state.machine.position().to_string();
+        // Where nothing is sent, any position will do that the server has reached.
+        Some(vec![("session", id), ("from", "0".to_owned()), ("received", received)])
+    }
+
     // The end.
 
     /// The session does not go on.

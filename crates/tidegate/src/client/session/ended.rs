@@ -21,7 +21,12 @@ pub(super) enum Ended {
 }
 
 impl Ended {
-    /// Whether to come again without waiting.
+    /// Whether time enough was lost with it already.
+    pub(super) fn has_taken_time(&self) -> bool {
+        matches!(self, Self::Broke(TransportError::Silent(_)))
+    }
+
+    /// Whether to come again without waiting, if that is not the second time.
     pub(super) fn asks_back_at_once(&self) -> bool {
         match self {
             Self::ComeAgain => true,

@@ -107,7 +107,7 @@ async fn open_link(core: &Arc<Core>, builder: &ClientBuilder) -> Result<Arc<Shar
 fn cause_of(nothing: Nothing) -> Cause {
     match nothing {
         Nothing::Lost(lost) => Cause::NotResumed(lost),
-        Nothing::Works(mut failed) => {
+        Nothing::All(mut failed) => {
             if let [(Transport::WebSocket, TransportError::WebSocket(_))] = &failed[..]
                 && let Some((_, TransportError::WebSocket(error))) = failed.pop()
             {

@@ -44,7 +44,11 @@ pub(super) async fn post_all(trip: &Trip) -> NotResumed {
         let (post, parameters) = core.next_post(bytes).await;
         let sent = match timeout(trip.pace.silence, send(trip, &mut lane, &post, parameters)).await {
             Ok(sent) => sent,
-            Err(_) => Sent::Unknown { at_once: false },
+            Err(_) => {
+                // Time enough was lost with it.
+                backoff.reset();
+                Sent::Unknown { at_once: true }
+            }
         };
         let (posted, pause) = match sent {
             Sent::Taken(position) => {
@@ -73,6 +77,17 @@ pub(super) async fn post_all(trip: &Trip) -> NotResumed {
         }
     }
 }
+
+/// Acknowledges the server's last frame, so that it need not keep the session for longer. Once: it does so for a few
+/// seconds at most.
+pub(super) async fn farewell(trip: &Trip) {
+    if let Some(parameters) = trip.core.last_words() {
+        let ask = Ask::post(parameters, Default::default());
+        let _ = timeout(FAREWELL, trip.send(&mut Lane::default(), &ask)).await;
+    }
+}
+
+const FAREWELL: Duration = Duration::from_secs(2);
 
 async fn send(trip: &Trip, lane: &mut Lane, post: &Post, parameters: Parameters) -> Sent {
     let ask = Ask::post(parameters, post.body.clone());

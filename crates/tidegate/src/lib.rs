@@ -65,6 +65,8 @@ pub use self::http::{
 };
 pub use client::ClientBuilder;
 #[cfg(feature = "sessions")]
+pub use client::{ConnectionBuilder, TransportError};
+#[cfg(feature = "sessions")]
 pub use connection::Connection;
 #[cfg(all(feature = "tower", feature = "sessions"))]
 pub use server::ConnectionService;
@@ -84,10 +86,11 @@ pub use server::{UpgradeError, Upgrading};
 pub use session::Transport;
 #[cfg(feature = "sessions")]
 pub use tidegate_proto::session::Config as Sessions;
+pub use tidegate_proto::session::Violation as SessionViolation;
 #[cfg(feature = "sessions")]
 pub use transport::Body;
 pub use websocket::{
     Broadcast, Budget, BudgetStats, ByteReader, ByteWriter, Cause, CloseEvent, CloseOptions, Deadlines,
-    Events, Handlers, MessageReader, MessageWriter, Opened, Readable, ReadyState, SendError, SocketEvent,
-    Stats, Subscription, WebSocket, WebSocketError, WebSocketStream, Writable,
+    Events, Handlers, MessageReader, MessageWriter, NoTransport, NotResumed, Opened, Readable, ReadyState,
+    SendError, SocketEvent, Stats, Subscription, WebSocket, WebSocketError, WebSocketStream, Writable,
 };

@@ -39,7 +39,7 @@ impl Connection {
     /// Whether the connection may change what carries it; a plain WebSocket may not.
     #[must_use]
     pub fn is_session(&self) -> bool {
-        self.carrier.is_some()
+        self.carrier.as_ref().is_some_and(|carrier| carrier.carries_session())
     }
 
     /// The request that opened the connection, on a server's side.

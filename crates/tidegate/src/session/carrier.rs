@@ -23,6 +23,9 @@ pub enum Transport {
 #[derive(Debug, Default)]
 pub(crate) struct Carrier(AtomicU8);
 
+/// No session, but a WebSocket of its own.
+const PLAIN: u8 = u8::MAX;
+
 impl Transport {
     /// All of them.
     pub(crate) const ALL: [Self; 5] =
@@ -55,8 +58,21 @@ impl fmt::Display for Transport {
 
 impl Carrier {
     pub(crate) fn get(&self) -> Option<Transport> {
-        let number = usize::from(self.0.load(Ordering::Relaxed));
-        number.checked_sub(1).map(|index| Transport::ALL[index])
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            PLAIN => Some(Transport::WebSocket),
+            number => Some(Transport::ALL[usize::from(number) - 1]),
+        }
+    }
+
+    /// A client's connection turned out to be a plain WebSocket, for the server keeps no sessions.
+    pub(crate) fn set_plain(&self) {
+        self.0.store(PLAIN, Ordering::Relaxed);
+    }
+
+    /// Whether it is a session that is carried.
+    pub(crate) fn carries_session(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != PLAIN
     }
 
     pub(crate) fn set(&self, transport: Option<Transport>) {

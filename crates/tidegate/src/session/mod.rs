@@ -20,6 +20,7 @@ mod registry;
 pub(crate) use attached::Attached;
 pub(crate) use carrier::Carrier;
 pub use carrier::Transport;
+pub(crate) use flow::Flow;
 pub(crate) use live::Session;
 pub(crate) use loopback::Loopback;
 pub(crate) use registry::Sessions;

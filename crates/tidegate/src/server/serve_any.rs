@@ -97,7 +97,7 @@ impl Acceptor {
     ///
     /// # Cancellation
     ///
-    /// As [`serve_until`](Self::serve_until).
+    /// As [`serve_until`](Self::serve_until): dropping the future stops accepting, and the draining.
     pub async fn serve_any_until<H, F>(
         &self,
         listener: TcpListener,

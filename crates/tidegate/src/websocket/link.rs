@@ -3,13 +3,13 @@
 
 mod budgeted;
 mod by_credit;
+mod counted;
 mod ends;
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use bytes::{Buf, BufMut};
 use tidegate_proto::websocket::{
@@ -22,9 +22,9 @@ use tokio_util::io::poll_read_buf;
 use super::budget::Share;
 use super::error::{Cause, WebSocketError};
 use super::layers::Layers;
-use super::stats::Stats;
 use super::{CloseOptions, read_buffers};
 use crate::http::Io;
+pub(crate) use counted::Counted;
 
 /// How a connection ended.
 pub(crate) type Ending = Result<CloseInfo, WebSocketError>;
@@ -61,18 +61,6 @@ pub(crate) struct Link {
 struct Ahead {
     messages: VecDeque<Message>,
     bytes: usize,
-}
-
-/// Counters, for statistics and deadlines.
-#[derive(Default)]
-pub(crate) struct Counted {
-    pub(crate) bytes_read: u64,
-    pub(crate) messages_read: u64,
-    pub(crate) messages_written: u64,
-    /// Messages and parts of them that the reader has taken.
-    pub(crate) taken: u64,
-    /// How often a write has waited, and how long altogether.
-    pub(crate) write_waits: Option<Box<(u64, Duration)>>,
 }
 
 /// Messages ahead of the reader may hold this much, and one message more.
@@ -418,24 +406,6 @@ impl Link {
         let _ = self.connection.close(Some(CloseCode::GOING_AWAY), "idle");
         if !is_idle {
             self.finish();
-        }
-    }
-
-    pub(crate) fn stats(&self) -> Stats {
-        let Counted { bytes_read, messages_read, messages_written, ref write_waits, .. } = self.counted;
-        let (write_waits, write_waited) = write_waits.as_deref().copied().unwrap_or_default();
-        Stats {
-            bytes_read,
-            bytes_written: self.connection.wire_bytes(),
-            messages_read,
-            messages_written,
-            write_waits,
-            write_waited,
-            undecoded_bytes: self.connection.undecoded_bytes(),
-            assembling_bytes: self.connection.assembling_bytes(),
-            ahead_bytes: self.ahead_bytes() + self.connection.ahead_bytes(),
-            queued_bytes: self.connection.queued_bytes(),
-            compression_bytes: self.connection.compression_bytes(),
         }
     }
 

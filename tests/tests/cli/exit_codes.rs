@@ -64,7 +64,13 @@ fn a_bad_url_is_2() {
 
 #[test]
 fn help_and_version_are_0() {
-    for args in [&["--help"][..], &["connect", "--help"], &["listen", "-h"], &["serve", "--help"], &["demo", "--help"]] {
+    for args in [
+        &["--help"][..],
+        &["connect", "--help"],
+        &["listen", "-h"],
+        &["serve", "--help"],
+        &["demo", "--help"],
+    ] {
         let left = Tidegate::run(args.iter().copied(), b"");
         let help = String::from_utf8(left.stdout).unwrap();
         assert!(left.code == Some(0) && help.contains("Examples:\n"), "{help}");

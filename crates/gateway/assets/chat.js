@@ -72,7 +72,8 @@ class Chat {
     this.#link?.close();
     const via = /** @type {import("./links.js").Via} */ (this.#via.value);
     this.#how.textContent = TRANSPORTS[via].how;
-    let link;
+    /** Absent while it tells of its beginning. @type {import("./links.js").Link | undefined} */
+    let link = undefined;
     const isCurrent = () => link === undefined || link === this.#link;
     link = openLink(via, this.#name.value, {
       onState: (state, seconds) => isCurrent() && this.#showState(state, seconds),

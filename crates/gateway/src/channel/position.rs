@@ -51,6 +51,14 @@ pub(crate) enum Gap {
 }
 
 impl Gap {
+    /// This gap and one that follows it at once, as one.
+    pub(crate) fn then(self, later: Self) -> Self {
+        match self {
+            Self::Counted { epoch, from, .. } => Self::Counted { epoch, from, to: later.end().offset },
+            Self::Unknown { was, .. } => Self::Unknown { was, to: later.end() },
+        }
+    }
+
     /// Where the reader stands behind it.
     pub(crate) fn end(&self) -> Position {
         match *self {
@@ -102,5 +110,8 @@ mod tests {
         let unknown =
             Gap::Unknown { was: Position { epoch: 9, offset: 4 }, to: Position { epoch: 1, offset: 0 } };
         assert_eq!(unknown.to_json(), r#"{"from":"00000009-4","to":"00000001-0","missed":null}"#);
+        let later = Gap::Counted { epoch: 1, from: 10, to: 12 };
+        assert_eq!(gap.then(later), Gap::Counted { epoch: 1, from: 3, to: 12 });
+        assert_eq!((unknown.then(later).end(), unknown.then(later).missed()), (later.end(), None));
     }
 }

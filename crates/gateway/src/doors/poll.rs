@@ -93,7 +93,7 @@ impl Poll {
         loop {
             match self.reading.take(self.form, MAX_BYTES) {
                 Found::Batch(batch) => return Some(News { gap, bytes: batch.bytes }),
-                Found::Gap(found) => gap = Some(found),
+                Found::Gap(found) => gap = Some(gap.map_or(found, |gap: Gap| gap.then(found))),
                 Found::Nothing => return gap.map(|gap| News { gap: Some(gap), bytes: Bytes::new() }),
             }
         }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::answer::Common;
 use crate::channel::{Form, Found, Reading, gap_event, gap_record};
 use crate::chat::Present;
-use crate::front::Client;
+use crate::front::{Client, date_line};
 
 /// After how much silence something is sent, so that proxies keep the connection, and its loss is noticed.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -77,8 +77,10 @@ fn head(reading: &Reading, form: Form, common: &Common) -> String {
         Form::Record => ("application/x-ndjson", format!("{{\"position\":\"{position}\"}}\n")),
         Form::Line => ("text/plain; charset=utf-8", String::new()),
     };
-    let lines = common.lines();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n{lines}Connection: close\r\n\r\n{hello}")
+    let (date, lines) = (date_line(), common.lines());
+    format!(
+        "HTTP/1.1 200 OK\r\n{date}Content-Type: {content_type}\r\n{lines}Connection: close\r\n\r\n{hello}"
+    )
 }
 
 impl Future for Streaming {

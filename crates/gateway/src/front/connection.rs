@@ -65,7 +65,11 @@ impl<S: Site> Future for Serving<S> {
 }
 
 /// Reads the head of the next request, and begins to answer it. `None` when the connection has ended.
-async fn request<S: Site>(site: Arc<S>, client: Client, patience: Duration) -> Option<Handling> {
+async fn request<S: Site>(site: Arc<S>, mut client: Client, patience: Duration) -> Option<Handling> {
+    if client.ahead.is_empty() {
+        // A connection that waits owns no buffer, also when the body of its last request needed one.
+        client.ahead = Vec::new();
+    }
     let mut reading = HeadReading { client: Some(client), scanned: 0 };
     let deadline = Instant::now() + patience;
     let mut timer = pin!(sleep_until(deadline));
@@ -136,7 +140,7 @@ impl HeadReading {
         };
         let mut client = self.client.take()?;
         if client.ahead.is_empty() {
-            // A connection that waits owns no buffer.
+            // It may be held for long.
             client.ahead = Vec::new();
         }
         client.is_http11 = head.is_http11();

@@ -11,6 +11,7 @@
 mod body;
 mod client;
 mod connection;
+mod date;
 mod head;
 mod reply;
 mod site;
@@ -25,6 +26,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) use body::{BodyError, read as read_body};
 pub(crate) use client::Client;
+pub(crate) use date::date_line;
 #[cfg(test)]
 pub(crate) use head::with_head;
 pub(crate) use head::{Framing, Head};

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::client::Client;
+use super::date::date_line;
 
 /// A response: its status, its header lines, its body.
 pub(crate) struct Reply {
@@ -51,6 +52,7 @@ impl Reply {
     /// The head as it is sent, its blank line included.
     fn head(&self, keeps_alive: bool, is_http11: bool) -> String {
         let mut head = status_line(self.status);
+        head.push_str(&date_line());
         head.push_str(&self.lines);
         // RFC 9110 §8.6: this one may not carry a length.
         if self.status != 204 {

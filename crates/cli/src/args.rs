@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use http::{HeaderName, HeaderValue};
-use tidegate::{CloseCode, CloseOptions, MAX_REASON_BYTES};
+use tidegate::{CloseCode, CloseOptions, MAX_REASON_BYTES, Transport};
 
 use crate::address::ListenAddress;
 
@@ -51,6 +51,10 @@ pub(crate) enum Command {
 pub(crate) struct ConnectArgs {
     /// The server: ws://…, wss://…, or http:// and https:// for the same
     pub(crate) url: String,
+    /// Keep a session that outlives what carries it; auto tries WebSocket, then what works in its place [default: a
+    /// plain WebSocket]
+    #[arg(short, long, value_name = "NAME", value_enum)]
+    pub(crate) transport: Option<TransportName>,
     /// Bytes instead of lines, both ways: chunks of input up to 64 KiB are binary messages
     #[arg(short, long)]
     pub(crate) binary: bool,
@@ -98,12 +102,45 @@ pub(crate) struct ConnectArgs {
     pub(crate) verbose: bool,
 }
 
+/// What carries a connection, by the names of docs/sessions.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum TransportName {
+    /// WebSocket first, then what works in its place
+    Auto,
+    /// A WebSocket
+    Websocket,
+    /// HTTP streaming
+    Stream,
+    /// Server-Sent Events
+    Sse,
+    /// Long polling
+    LongPoll,
+    /// Polling
+    Poll,
+}
+
+impl TransportName {
+    /// The transports to try; none stands for all.
+    pub(crate) fn transports(self) -> Option<Transport> {
+        match self {
+            Self::Auto => None,
+            Self::Websocket => Some(Transport::WebSocket),
+            Self::Stream => Some(Transport::Stream),
+            Self::Sse => Some(Transport::EventStream),
+            Self::LongPoll => Some(Transport::LongPoll),
+            Self::Poll => Some(Transport::Poll),
+        }
+    }
+}
+
 const CONNECT_EXAMPLES: &str = "\
 Examples:
   tidegate connect ws://127.0.0.1:9001
   printf 'My name is John\\n' | tidegate connect -k ws://127.0.0.1:8080/hello
   tidegate connect -k wss://feed.example/ticks --protocol ticks.v1 < /dev/null | slow-program
   tidegate connect -b ws://127.0.0.1:9001 < photo.jpg > copy.jpg
+  tidegate connect --transport auto https://feed.example/ticks     goes on after a tunnel, by what works there
+  tidegate connect --transport sse http://127.0.0.1:9001
   tidegate connect wss://localhost:9443 --ca ca.pem -H 'Authorization: Bearer secret' --close 4000:done";
 
 /// Serve WebSockets: an echo, a fire hose, or a broadcast.
@@ -313,6 +350,16 @@ mod tests {
         for command in Args::command().get_subcommands() {
             let help = command.get_after_help().unwrap().to_string();
             assert!(help.contains(&format!("tidegate {}", command.get_name())), "{help}");
+        }
+    }
+
+    #[test]
+    fn transports_have_the_names_of_the_protocol() {
+        use clap::ValueEnum;
+        for name in TransportName::value_variants() {
+            let value = name.to_possible_value().unwrap();
+            let expected = name.transports().map_or("auto", Transport::name);
+            assert_eq!(value.get_name(), expected);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use tidegate::{Broadcast, Message, Opened, Readable, Subscription, WebSocketStream, Writable};
+use tidegate::{Broadcast, Connection, Message, Opened, Readable, Subscription, WebSocketStream, Writable};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 /// Connections whose server ends are handed out as they come.
 struct Server {
     url: String,
-    opened: mpsc::Receiver<(WebSocketStream, Readable, Writable)>,
+    opened: mpsc::Receiver<(Connection, Readable, Writable)>,
 }
 
 impl Server {
@@ -44,7 +44,7 @@ struct Member {
     client: WebSocketStream,
     readable: Readable,
     _writable: Writable,
-    _far: (WebSocketStream, Writable),
+    _far: (Connection, Writable),
     subscription: Subscription,
 }
 

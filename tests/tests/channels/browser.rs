@@ -89,9 +89,7 @@ impl Browser {
             _ => assert!(method == "HEAD" || answer.status == 204, "{answer:?}"),
         }
         for line in answer.head.lines() {
-            let Some(("set-cookie", cookie)) = line.split_once(": ") else {
-                continue;
-            };
+            let Some(("set-cookie", cookie)) = line.split_once(": ") else { continue };
             let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
             self.cookies.insert(name.to_owned(), value.to_owned());
         }

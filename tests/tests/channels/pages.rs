@@ -10,6 +10,7 @@ use crate::server::Server;
 
 /// How the pages of the demo take part.
 const TRANSPORTS: [&str; 5] = ["websocket", "event-stream", "stream", "long-poll", "poll"];
+const NAMES: [&str; 5] = ["Ann", "Ben", "Cleo", "Dan", "Eve"];
 
 /// Those that know nothing of positions.
 const TABS: [&str; 2] = ["first tab", "second tab"];
@@ -49,8 +50,8 @@ async fn one_room(name: &str) {
     let server = Server::demo().await;
     let browser = Browser::launch(name).await;
     let host = &server.address;
-    for via in TRANSPORTS {
-        let url = format!("http://{host}/?via={via}&name={via}");
+    for (via, name) in TRANSPORTS.into_iter().zip(NAMES) {
+        let url = format!("http://{host}/?via={via}&name={name}");
         browser.ask("open", json!({ "tab": via, "url": url })).await;
         browser.until(via, r##"document.querySelector("#chat-state").dataset.state === "open""##).await;
     }

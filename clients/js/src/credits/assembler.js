@@ -25,7 +25,7 @@ export class Assembler {
 
   /**
    * @param {number} type of a message's frame
-   * @param {Uint8Array} payload a view that is not kept
+   * @param {Uint8Array} payload a view into its batch, which nobody else uses
    * @returns {import("../websocket/chunk.js").Chunk | undefined} the message that is whole with it
    */
   add(type, payload) {
@@ -41,7 +41,8 @@ export class Assembler {
     if (message.bytes > this.#maxMessageBytes) throw new Violation("message too large");
     this.#window.more(payload.length);
     if (!isWhole && type !== LAST) {
-      message.parts.push(payload.slice());
+      // A part that is most of its batch is not copied, and a small one does not keep a large batch.
+      message.parts.push(2 * payload.length < payload.buffer.byteLength ? payload.slice() : payload);
       return undefined;
     }
     message.parts.push(payload);

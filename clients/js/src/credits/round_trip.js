@@ -10,9 +10,9 @@ export class RoundTrip {
   /** @type {number[]} */
   #latest = [];
 
-  /** Of the last four, the shortest; none before the first. */
+  /** Of the last four, the shortest; 0 before the first. */
   get shortest() {
-    return this.#latest.length > 0 ? Math.min(...this.#latest) : undefined;
+    return this.#latest.length > 0 ? Math.min(...this.#latest) : 0;
   }
 
   /** A PING to send. @param {number} now */

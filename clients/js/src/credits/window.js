@@ -65,14 +65,14 @@ export class Window {
    * The oldest message has been read.
    *
    * @param {number} now milliseconds
-   * @param {number | undefined} roundTrip
+   * @param {number} roundTrip 0 while none is known
    * @returns {Grant | undefined} what is due now
    */
   read(now, roundTrip) {
     this.#read += this.#shift();
     this.#ack += 1;
     if (2 * (this.#read + this.#window - this.limit) < this.#window) return undefined;
-    const isFast = roundTrip !== undefined && now - this.#lastGrant < 2 * roundTrip;
+    const isFast = now - this.#lastGrant < Math.max(GROW_WITHIN_MS, 2 * roundTrip);
     if (isFast) this.#window = Math.max(this.#window, Math.min(2 * this.#window, this.#maxWindow));
     this.#lastGrant = now;
     this.limit = this.#read + this.#window;
@@ -111,3 +111,6 @@ export class Window {
     return cost;
   }
 }
+
+/** A grant that is due so soon after the one before doubles the window, however short the round trip. */
+const GROW_WITHIN_MS = 50;

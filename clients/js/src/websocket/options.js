@@ -17,7 +17,7 @@ import { TIDEGATE } from "./carrier/over_websocket.js";
 /**
  * @typedef {object} CreditOptions
  * @property {number} [window] what the server may send ahead of the reader at first, in bytes; 256 KiB by default
- * @property {number} [maxWindow] what that may grow to, as the round trip needs it; 4 MiB by default
+ * @property {number} [maxWindow] what that may grow to, while reading is fast; 4 MiB by default
  * @property {number} [maxMessageBytes] the longest message that is taken; 16 MiB by default
  */
 

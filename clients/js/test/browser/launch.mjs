@@ -1,6 +1,6 @@
 // Starts Debian's chromium or firefox-esr, headless, with a fresh profile. Nothing is downloaded.
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { requireTool } from "../tools.mjs";
@@ -94,6 +94,45 @@ export async function resultOf(browser, url, limit) {
     await Promise.race([page.close(), pause(3000)]).catch(() => {});
   }
 }
+
+/**
+ * Starts one that nobody drives: a debugger looks at every message of a WebSocket, and costs Chromium two thirds of its
+ * throughput. The page has to tell by itself what it finds.
+ *
+ * @param {"chromium" | "firefox"} name
+ * @param {string} url
+ */
+export function launchAlone(name, url) {
+  const home = mkdtempSync(join(tmpdir(), `tidegate-${name}-`));
+  const profile = join(home, "profile");
+  mkdirSync(profile);
+  const lines = Object.entries({ ...FIREFOX_PREFERENCES, ...QUIET_START }).map(
+    ([key, value]) => `user_pref(${JSON.stringify(key)}, ${JSON.stringify(value)});\n`,
+  );
+  if (name === "firefox") writeFileSync(join(profile, "user.js"), lines.join(""));
+  const [command, ...words] =
+    name === "chromium"
+      ? [which("chromium"), "--headless", `--user-data-dir=${profile}`, ...CHROMIUM_FLAGS, url]
+      : [which("firefox-esr"), "--headless", "--no-remote", "--profile", profile, url];
+  const environment = Object.entries(process.env).filter(([key]) => !/_proxy$/i.test(key));
+  const env = { ...Object.fromEntries(environment), HOME: home };
+  const child = spawn(command, words, { env, detached: true, stdio: "ignore" });
+  const close = async () => {
+    // Its whole group, and only that.
+    if (child.pid) process.kill(-child.pid, "SIGKILL");
+    await pause(500);
+    rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  };
+  return { close };
+}
+
+/** Without these, the first start shows other pages before ours. */
+const QUIET_START = {
+  "browser.aboutwelcome.enabled": false,
+  "browser.shell.checkDefaultBrowser": false,
+  "browser.startup.homepage_override.mstone": "ignore",
+  "datareporting.policy.dataSubmissionEnabled": false,
+};
 
 /** @param {string} program */
 function which(program) {

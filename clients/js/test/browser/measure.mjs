@@ -1,49 +1,101 @@
-// What credits cost in throughput, and what a server can push into a page that does not read: the figures of
-// docs/benchmarks.md, as a table. Run it on a quiet machine.
+// What credits cost in throughput, and what a server can push into a page that does not read: the table of
+// docs/benchmarks-browser.md. The browsers run alone, without a debugger. Run it on a quiet machine.
 //
 // Usage: measure.mjs URL [ROUNDS [BROWSER]], with a release build of the contract server at URL. Needs TIDEGATE_TOOLS.
-import { launch, resultOf } from "./launch.mjs";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { launchAlone } from "./launch.mjs";
+import { requireTool } from "../tools.mjs";
 import { serve } from "./serve.mjs";
 
+const { WebSocket } = requireTool("ws");
 const [url, rounds = "5", only = ""] = process.argv.slice(2);
-const SIZES = [1024, 16_384, 65_536];
+const SIZES = [100, 1024, 16_384, 65_536];
+/** All ratios are to the first. */
 const LANES = {
   chromium: ["classic", "ponyfill", "credits", "native", "guarded"],
   firefox: ["classic", "ponyfill", "credits"],
 };
-const MS = 2000;
+const MS = 1000;
+const UNREAD_MS = 2000;
+const LIMIT_MS = 60_000;
 
-const files = await serve();
-const measured = async (/** @type {any} */ browser, /** @type {object} */ what) => {
-  const query = new URLSearchParams({ url, ms: `${MS}`, ...what });
-  return resultOf(browser, `${files.origin}/test/browser/measure.html?${query}`, 60_000);
-};
-const median = (/** @type {number[]} */ numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+/** What the page has found, and where it goes next. */
+let tell = (/** @type {any} */ _result) => {};
+let go = (/** @type {string} */ _url) => {};
+const files = await serve((body) => {
+  tell(JSON.parse(body));
+  return new Promise((resolve) => {
+    go = resolve;
+  });
+});
+const told = () =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("the page tells nothing")), LIMIT_MS);
+    tell = (result) => resolve((clearTimeout(timer), result));
+  });
 
-console.log(
-  "| browser | lane | pushed unread, MiB | 1 KiB, MiB/s | 16 KiB, MiB/s | 64 KiB, MiB/s |\n|---|---|---|---|---|---|",
-);
-for (const [name, lanes] of Object.entries(LANES).filter(([name]) => name.includes(only))) {
-  const { browser, close } = await launch(/** @type {"chromium" | "firefox"} */ (name));
-  /** @type {Record<string, number[]>} */
-  const speeds = {};
-  for (let round = 0; round < Number(rounds); round += 1) {
-    for (const lane of lanes) {
+/** @param {object} what @returns {Promise<any>} */
+function measured(what) {
+  const result = told();
+  go(`/test/browser/measure.html?${new URLSearchParams({ url, ...what })}`);
+  return result;
+}
+
+/** What the server has pushed into a page that does not read, and is still there. @param {string} lane */
+async function pushedMib(lane) {
+  const id = randomUUID();
+  await measured({ lane, id, size: 16_384, read: "no", ms: UNREAD_MS });
+  const meter = new WebSocket(`${url}/meter?id=${id}`);
+  await once(meter, "open");
+  meter.send("?");
+  const [bytes] = await once(meter, "message");
+  meter.close();
+  return Number(bytes) / 2 ** 20;
+}
+
+const sorted = (/** @type {number[]} */ numbers) => [...numbers].sort((a, b) => a - b);
+const median = (/** @type {number[]} */ numbers) => sorted(numbers)[Math.floor(numbers.length / 2)];
+const digits = (/** @type {number} */ number) => number.toFixed(number < 10 ? 1 : 0);
+
+/** @param {"chromium" | "firefox"} name @param {string[]} lanes */
+async function measure(name, lanes) {
+  const up = told();
+  const browser = launchAlone(name, `${files.origin}/test/browser/measure.html`);
+  try {
+    await up;
+    /** @type {Record<string, number[]>} */
+    const speeds = {};
+    for (let round = 0; round < Number(rounds); round += 1) {
       for (const size of SIZES) {
-        const { mibPerSecond } = await measured(browser, { lane, size, read: "yes" });
-        (speeds[`${lane} ${size}`] ??= []).push(mibPerSecond);
+        // The order rotates.
+        const order = lanes.map((_, index) => lanes[(index + round) % lanes.length]);
+        for (const lane of order) {
+          const { mibPerSecond } = await measured({ lane, id: randomUUID(), size, read: "yes", ms: MS });
+          (speeds[`${lane} ${size}`] ??= []).push(mibPerSecond);
+        }
       }
     }
+    for (const lane of lanes) {
+      const cells = SIZES.map((size) => cell(speeds[`${lane} ${size}`], speeds[`${lanes[0]} ${size}`]));
+      console.log(`| ${name} | ${lane} | ${digits(await pushedMib(lane))} | ${cells.join(" | ")} |`);
+    }
+  } finally {
+    await browser.close();
   }
-  for (const lane of lanes) {
-    const isBounded = lane !== "classic" && lane !== "ponyfill";
-    const { pushedMib } = isBounded
-      ? await measured(browser, { lane, size: 16_384, read: "no" })
-      : { pushedMib: undefined };
-    const cells = SIZES.map((size) => median(speeds[`${lane} ${size}`]).toFixed(0));
-    console.log(`| ${name} | ${lane} | ${pushedMib?.toFixed(2) ?? "no bound"} | ${cells.join(" | ")} |`);
-  }
-  await close();
 }
+
+/** The median, the median of the ratios within the rounds, and the smallest and the largest of these. */
+function cell(/** @type {number[]} */ own, /** @type {number[]} */ base) {
+  const ratios = own.map((speed, round) => speed / base[round]);
+  const range = `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}`;
+  return own === base ? digits(median(own)) : `${digits(median(own))} (${median(ratios).toFixed(2)}; ${range})`;
+}
+
+console.log(
+  "| browser | lane | pushed unread, MiB | 100 B, MiB/s | 1 KiB, MiB/s | 16 KiB, MiB/s | 64 KiB, MiB/s |\n|---|---|---:|---:|---:|---:|---:|",
+);
+for (const [name, lanes] of Object.entries(LANES).filter(([name]) => name.includes(only)))
+  await measure(/** @type {"chromium" | "firefox"} */ (name), lanes);
 files.close();
 process.exit(0);

@@ -84,14 +84,14 @@ test("a long message goes in parts of 64 KiB, with control frames between", () =
   assert.equal(it.isSending, false);
 });
 
-test("a grant is due when half the window was read, and the window grows with the round trip only", () => {
+test("a grant is due when half the window was read, and the window grows with the round trip", () => {
   const { it } = greeted(WELCOME, { window: 1000, maxWindow: 3000 });
-  it.receive(bytes("06 01 01"), 10); // The round trip is 10 ms.
+  it.receive(bytes("06 01 01"), 40); // The round trip is 40 ms.
   const frame = new Uint8Array(2 + 168);
   frame.set([0x11, 0x40, 168]);
   const message = new Uint8Array([0x11, 0x40, 168, ...new Uint8Array(168)]); // 200 units
   const receive = (/** @type {number} */ count) => {
-    for (let number = 0; number < count; number += 1) it.receive(message, 10);
+    for (let number = 0; number < count; number += 1) it.receive(message, 40);
   };
   receive(5);
   it.messageRead(100);
@@ -100,13 +100,27 @@ test("a grant is due when half the window was read, and the window grows with th
   it.messageRead(100);
   assert.equal(hex(it.transmit(100)), "03 03 46 40 03", "limit 1600, ack 3");
   it.messageRead(100);
-  it.messageRead(105);
+  it.messageRead(170);
   receive(3);
-  it.messageRead(106);
-  assert.equal(hex(it.transmit(106)), "03 03 4c 80 06", "within two round trips: 1200 + 2000");
+  it.messageRead(179);
+  assert.equal(hex(it.transmit(179)), "03 03 4c 80 06", "within two round trips: 1200 + 2000");
   receive(8);
   for (let number = 0; number < 5; number += 1) it.messageRead(500);
   assert.equal(hex(it.transmit(500)), "03 03 50 68 0b", "long after: 2200 + 2000");
+});
+
+test("the window grows when half of it is read within 50 ms, whatever the round trip", () => {
+  const message = bytes(`11 44 00 ${"00 ".repeat(1024)}`); // 1056 units
+  for (const [takes, limit] of [
+    [49, 1056 + 4000],
+    [50, 1056 + 2000],
+  ]) {
+    const { it } = greeted(WELCOME, { window: 2000, maxWindow: 8000 });
+    it.receive(message, 1);
+    it.messageRead(takes);
+    const [high, low] = it.transmit(takes)?.subarray(2, 4) ?? [];
+    assert.equal(((high & 0x3f) << 8) | low, limit);
+  }
 });
 
 test("a message longer than the peer takes is refused", () => {

@@ -7,63 +7,70 @@ use super::origins::Verdict;
 use crate::channel::Position;
 use crate::front::{Client, Framing, Handling, Head, Reply, send};
 
-/// Header lines that every answer of a channel has.
+/// What all answers of a channel say, and what one of them says beside that. It is made into header lines when it is
+/// sent: a request that is held keeps no text.
 pub(super) struct Common {
-    lines: String,
+    /// The origin that may read the answer, which is one of those that were configured.
+    allowed: Option<Box<str>>,
+    /// Further lines, which hardly any answer has while it is held.
+    extra: String,
 }
 
 impl Common {
     pub(super) fn new(verdict: &Verdict) -> Self {
+        let allowed = match verdict {
+            Verdict::Allowed(origin) => Some(origin.as_str().into()),
+            Verdict::Own | Verdict::Foreign => None,
+        };
+        Self { allowed, extra: String::new() }
+    }
+
+    fn add(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        // Writing into memory does not fail.
+        let _ = write!(self.extra, "{name}: {value}\r\n");
+        self
+    }
+
+    pub(super) fn retry_after(self, seconds: u32) -> Self {
+        self.add("Retry-After", seconds)
+    }
+
+    /// Sets a cookie, if there is one to set.
+    pub(super) fn cookie(self, cookie: Option<String>) -> Self {
+        match cookie {
+            Some(cookie) => self.add("Set-Cookie", cookie),
+            None => self,
+        }
+    }
+
+    pub(super) fn position(self, position: Position) -> Self {
+        self.add("Tidegate-Position", position)
+    }
+
+    /// How many publications the reader has missed.
+    pub(super) fn missed(self, missed: impl std::fmt::Display) -> Self {
+        self.add("Tidegate-Missed", missed)
+    }
+
+    /// These lines on a reply.
+    pub(super) fn on(&self, reply: Reply) -> Reply {
+        reply.lines(&self.lines())
+    }
+
+    pub(super) fn lines(&self) -> String {
         // Nothing of a channel is to be kept by a cache, or held back by nginx until a buffer is full.
         let mut lines =
             "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\n"
                 .to_owned();
-        if let Verdict::Allowed(origin) = verdict {
-            // The origin is one of those that were configured. Writing into memory does not fail.
+        if let Some(origin) = &self.allowed {
+            // Writing into memory does not fail.
             let _ = write!(
                 lines,
                 "Access-Control-Allow-Origin: {origin}\r\n\
                  Access-Control-Expose-Headers: Tidegate-Position, Tidegate-Missed\r\nVary: Origin\r\n"
             );
         }
-        Self { lines }
-    }
-
-    fn add(&mut self, name: &str, value: impl std::fmt::Display) {
-        let _ = write!(self.lines, "{name}: {value}\r\n");
-    }
-
-    pub(super) fn retry_after(mut self, seconds: u32) -> Self {
-        self.add("Retry-After", seconds);
-        self
-    }
-
-    /// Sets a cookie, if there is one to set.
-    pub(super) fn cookie(mut self, cookie: Option<String>) -> Self {
-        if let Some(cookie) = cookie {
-            self.add("Set-Cookie", cookie);
-        }
-        self
-    }
-
-    pub(super) fn position(mut self, position: Position) -> Self {
-        self.add("Tidegate-Position", position);
-        self
-    }
-
-    /// How many publications the reader has missed.
-    pub(super) fn missed(mut self, missed: impl std::fmt::Display) -> Self {
-        self.add("Tidegate-Missed", missed);
-        self
-    }
-
-    /// These lines on a reply.
-    pub(super) fn on(&self, reply: Reply) -> Reply {
-        reply.lines(&self.lines)
-    }
-
-    pub(super) fn into_lines(self) -> String {
-        self.lines
+        lines + &self.extra
     }
 }
 

@@ -14,8 +14,10 @@ use crate::front::Head;
 
 /// What the cookie of a page says, and how to set it.
 pub(super) struct Memory {
-    name: String,
-    path: String,
+    /// What its name is made of.
+    key: u32,
+    /// Where it is sent to, if that is not everywhere.
+    path: Option<Box<str>>,
     kept: Option<Kept>,
 }
 
@@ -34,11 +36,11 @@ impl Memory {
         let mut hasher = DefaultHasher::new();
         (channel, head.header("referer")).hash(&mut hasher);
         // Thirty-two bits are enough to tell apart the pages of one browser.
-        let name = format!("tidegate-{:08x}", hasher.finish() >> 32);
-        let kept = value(head, &name).and_then(Kept::parse);
+        let key = (hasher.finish() >> 32) as u32;
+        let kept = value(head, &name(key)).and_then(Kept::parse);
         // A room that has several doors is known at each of them.
-        let path = if room.is_shared() { "/" } else { head.path() };
-        Self { name, path: path.to_owned(), kept }
+        let path = (!room.is_shared()).then(|| head.path().into());
+        Self { key, path, kept }
     }
 
     pub(super) fn position(&self) -> Option<Position> {
@@ -61,7 +63,7 @@ impl Memory {
     }
 
     fn set(&self, value: &str) -> String {
-        let Self { name, path, .. } = self;
+        let (name, path) = (name(self.key), self.path.as_deref().unwrap_or("/"));
         format!("{name}={value}; Path={path}; Max-Age={MAX_AGE_SECONDS}; SameSite=Lax; HttpOnly")
     }
 }
@@ -73,6 +75,10 @@ impl Kept {
         let position = if position == "-" { None } else { Some(position.parse().ok()?) };
         Some(Self { position, id })
     }
+}
+
+fn name(key: u32) -> String {
+    format!("tidegate-{key:08x}")
 }
 
 /// The value of the cookie of this name.
@@ -122,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_not_read() {
-        let name = memory("").name;
+        let name = name(memory("").key);
         for value in ["", "x", "000000ab-7", "000000ab-x.1", "000000ab-7.zz"] {
             assert_eq!(memory(&format!("cookie: {name}={value}\r\n")).id(), None, "{value}");
         }

@@ -132,7 +132,7 @@ impl Doors {
         let (begin, room) = (visit.asked.begin, visit.door.room.clone());
         let person = Person { id: room::new_id(), name: visit.asked.name, via: Via::WebSocket };
         open(visit.head, client, &self.acceptor, move |socket| {
-            socket::run(socket, reading(&channel, begin, None), room, person)
+            socket::TakingPart::new(socket, reading(&channel, begin, None), &room, person)
         })
     }
 }
@@ -158,7 +158,7 @@ impl Visit<'_> {
             Wire::Stream(form) => {
                 let reading = reading(channel, asked.begin, None);
                 let common = common.cookie(door.room.is_shared().then(|| memory.introduce(id)).flatten());
-                Box::pin(stream::run(client, reading, form, common, present))
+                Box::pin(stream::Streaming::new(client, reading, form, &common, present))
             }
             Wire::Poll { form, wait } => {
                 let reading = reading(channel, asked.begin, memory.position());
@@ -170,7 +170,7 @@ impl Visit<'_> {
                     memory,
                 };
                 let silence = door.kind.silence();
-                Box::pin(poll::Poll { reading, form, wait, cookie, common, present, silence }.run(client))
+                poll::Poll { reading, form, wait, cookie, common, present, silence }.run(client)
             }
         }
     }

@@ -1,18 +1,20 @@
 //! Polling, long and short.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll as Readiness;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll as Readiness, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::sleep;
+use pin_project_lite::pin_project;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::{Sleep, sleep};
 
 use super::answer::Common;
 use super::cookie::Memory;
 use crate::channel::{Form, Found, Gap, Position, Reading, gap_record};
 use crate::chat::Present;
-use crate::front::{Client, Reply, send};
+use crate::front::{Client, Handling, Reply, send};
 
 /// A poll that is being answered.
 pub(super) struct Poll {
@@ -25,6 +27,20 @@ pub(super) struct Poll {
     pub(super) present: Option<Present>,
     /// The status when nothing has come.
     pub(super) silence: u16,
+}
+
+pin_project! {
+    /// A poll that waits until something has come, or for so long.
+    struct Held {
+        // Taken when it is answered.
+        poll: Option<(Client, Poll)>,
+        #[pin]
+        news: OwnedNotified,
+        #[pin]
+        timer: Sleep,
+        // The answer on its way. It is larger than all before, and short.
+        sending: Option<Handling>,
+    }
 }
 
 /// What the browser is to remember.
@@ -58,38 +74,18 @@ struct News {
 const MAX_BYTES: usize = 64 * 1024;
 
 impl Poll {
-    pub(super) async fn run(mut self, mut client: Client) -> Option<Client> {
-        let news = match self.take() {
-            Some(news) => Some(news),
-            None if self.wait.is_zero() => None,
-            None => self.hold(&mut client).await.ok()?,
-        };
-        let reply = self.reply(news);
-        send(client, reply).await
+    pub(super) fn run(mut self, client: Client) -> Handling {
+        match self.take() {
+            None if !self.wait.is_zero() => {
+                let (news, timer) = (self.reading.news(), sleep(self.wait));
+                Box::pin(Held { poll: Some((client, self)), news, timer, sending: None })
+            }
+            news => self.answer(client, news),
+        }
     }
 
-    /// Waits until something has come, or for so long. An error when the client has gone.
-    async fn hold(&mut self, client: &mut Client) -> Result<Option<News>, ()> {
-        let mut timer = pin!(sleep(self.wait));
-        let mut news = pin!(self.reading.news());
-        poll_fn(|cx| {
-            loop {
-                // Asked for before the look, so that nothing comes in between unnoticed.
-                let is_called = news.as_mut().poll(cx).is_ready();
-                if let Some(found) = self.take() {
-                    return Readiness::Ready(Ok(Some(found)));
-                }
-                if !is_called {
-                    break;
-                }
-                news.set(self.reading.news());
-            }
-            if client.poll_gone(cx).is_ready() {
-                return Readiness::Ready(Err(()));
-            }
-            timer.as_mut().poll(cx).map(|()| Ok(None))
-        })
-        .await
+    fn answer(self, client: Client, news: Option<News>) -> Handling {
+        Box::pin(send(client, self.reply(news)))
     }
 
     fn take(&mut self) -> Option<News> {
@@ -125,5 +121,32 @@ impl Poll {
         };
         let body = if form == Form::Record { [gap_record(gap), bytes].concat().into() } else { bytes };
         common.on(Reply::new(200, content_type, body))
+    }
+}
+
+impl Future for Held {
+    type Output = Option<Client>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Readiness<Option<Client>> {
+        let mut this = self.project();
+        if let Some((client, poll)) = this.poll.as_mut() {
+            if client.poll_gone(cx).is_ready() {
+                return Readiness::Ready(None);
+            }
+            // Asked for before the look, so that nothing comes in between unnoticed.
+            while this.news.as_mut().poll(cx).is_ready() {
+                this.news.set(poll.reading.news());
+            }
+            let news = poll.take();
+            if news.is_none() {
+                ready!(this.timer.as_mut().poll(cx));
+            }
+            let Some((client, poll)) = this.poll.take() else { return Readiness::Ready(None) };
+            *this.sending = Some(poll.answer(client, news));
+        }
+        match this.sending {
+            Some(sending) => sending.as_mut().poll(cx),
+            None => Readiness::Ready(None),
+        }
     }
 }

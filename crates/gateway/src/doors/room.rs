@@ -1,6 +1,7 @@
 //! What a channel is about: plain publications, or a chat.
 
 use std::sync::Arc;
+use std::task::Context;
 
 use crate::channel::{Channel, Position, Publication};
 use crate::chat::{self, Chat, Listening, Present};
@@ -29,19 +30,14 @@ impl Room {
         }
     }
 
-    /// As [`enter`](Self::enter), for a reader that is told who is present.
-    pub(super) fn listen(&self, person: &Person) -> Option<Box<Listening>> {
+    /// As [`enter`](Self::enter), for somebody who reads and publishes by the same connection.
+    pub(super) fn seat(&self, person: Person) -> Seat {
         match self {
-            Self::Plain => None,
-            Self::Chat(chat) => Some(Box::new(chat.listen(person.clone()))),
-        }
-    }
-
-    /// What a message should be.
-    pub(super) fn hint(&self) -> &'static str {
-        match self {
-            Self::Plain => "expected a text message",
-            Self::Chat(_) => chat::HINT,
+            Self::Plain => Seat::Plain,
+            Self::Chat(chat) => {
+                let listening = chat.listen(person.clone());
+                Seat::Chat(Box::new(Seated { chat: chat.clone(), person, listening }))
+            }
         }
     }
 
@@ -64,6 +60,43 @@ impl Room {
         match self {
             Self::Plain => Ok(channel.publish(Publication::new(text))),
             Self::Chat(chat) => chat.say(channel, person, &text),
+        }
+    }
+}
+
+/// Somebody in a room, for as long as a connection stands.
+pub(super) enum Seat {
+    Plain,
+    Chat(Box<Seated>),
+}
+
+pub(super) struct Seated {
+    chat: Arc<Chat>,
+    person: Person,
+    listening: Listening,
+}
+
+impl Seat {
+    /// Publishes what is said here.
+    pub(super) fn publish(&self, channel: &Arc<Channel>, text: String) -> Result<Position, Refused> {
+        match self {
+            Self::Plain => Ok(channel.publish(Publication::new(text))),
+            Self::Chat(seated) => seated.chat.say(channel, &seated.person, &text),
+        }
+    }
+
+    /// Who is there, if that has changed since it was told; but at first only when `history_was_told`.
+    pub(super) fn news(&mut self, cx: &mut Context<'_>, history_was_told: bool) -> Option<String> {
+        let Self::Chat(seated) = self else { return None };
+        let may_tell = history_was_told || seated.listening.has_been_told();
+        may_tell.then(|| seated.listening.news(cx)).flatten()
+    }
+
+    /// What a message should be.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::Plain => "expected a text message",
+            Self::Chat(_) => chat::HINT,
         }
     }
 }

@@ -1,16 +1,18 @@
 //! A channel by WebSocket: each publication is a text message, and each text message is published.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use futures_util::FutureExt;
+use pin_project_lite::pin_project;
 use tidegate::{CloseOptions, Message, Opened, Prepared, Readable, WebSocketStream, Writable};
+use tokio::sync::futures::OwnedNotified;
 
-use super::room::{Person, Refused, Room};
+use super::room::{Person, Refused, Room, Seat};
 use crate::channel::Reading;
-use crate::chat::Listening;
 
 /// Publications that are offered to a connection at once.
 const BATCH: usize = 64;
@@ -23,58 +25,71 @@ thread_local! {
     static FRAMES: RefCell<Vec<Prepared>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Takes part in a channel until the peer leaves.
-pub(super) async fn run(socket: WebSocketStream, reading: Reading, room: Room, person: Person) {
-    let Ok(Opened { readable, writable, .. }) = socket.opened().await else { return };
-    // It holds what was asked, which nobody needs any more.
-    drop(socket);
-    let listening = room.listen(&person);
-    let taking_part = TakingPart { readable, writable, reading, room, person, listening, note: None };
-    if let Some((writable, refused)) = taking_part.run().await {
-        // The reasons are short, and the codes may be sent.
-        let _ = writable.abort(CloseOptions::from((refused.close_code, refused.reason)));
+pin_project! {
+    /// Takes part in a channel until the peer leaves.
+    pub(super) struct TakingPart {
+        // Absent once it is over.
+        talk: Option<Talk>,
+        #[pin]
+        news: OwnedNotified,
     }
 }
 
-struct TakingPart {
+struct Talk {
     readable: Readable,
     writable: Writable,
     reading: Reading,
-    room: Room,
-    person: Person,
-    /// Who is present, in a room that tells.
-    listening: Option<Box<Listening>>,
+    seat: Seat,
     /// What is to be told before anything else: a gap, or who is present.
     note: Option<Box<Prepared>>,
 }
 
 impl TakingPart {
-    /// Gives back what to close with, where it is not the peer who does.
-    async fn run(mut self) -> Option<(Writable, Refused)> {
-        let ending = {
-            let mut news = pin!(self.reading.news());
-            poll_fn(|cx| {
-                if let Poll::Ready(ending) = self.hear(cx) {
-                    return Poll::Ready(ending);
-                }
-                // Asked for before the look, so that nothing comes in between unnoticed.
-                while news.as_mut().poll(cx).is_ready() {
-                    news.set(self.reading.news());
-                }
-                self.tell(cx).map(|()| None)
-            })
-            .await
-        };
-        Some((self.writable, ending?))
+    pub(super) fn new(socket: WebSocketStream, reading: Reading, room: &Room, person: Person) -> Self {
+        let news = reading.news();
+        // A server's socket is open from the beginning. What it holds beside is what was asked, which nobody needs.
+        let opened = socket.opened().now_or_never().and_then(Result::ok);
+        let seat = room.seat(person);
+        let talk = opened.map(|Opened { readable, writable, .. }| Talk {
+            readable,
+            writable,
+            reading,
+            seat,
+            note: None,
+        });
+        Self { talk, news }
     }
+}
 
+impl Future for TakingPart {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Some(talk) = this.talk else { return Poll::Ready(()) };
+        if let Poll::Ready(refused) = talk.hear(cx) {
+            if let (Some(refused), Some(talk)) = (refused, this.talk.take()) {
+                // The reasons are short, and the codes may be sent.
+                let _ = talk.writable.abort(CloseOptions::from((refused.close_code, refused.reason)));
+            }
+            return Poll::Ready(());
+        }
+        // Asked for before the look, so that nothing comes in between unnoticed.
+        while this.news.as_mut().poll(cx).is_ready() {
+            this.news.set(talk.reading.news());
+        }
+        talk.tell(cx)
+    }
+}
+
+impl Talk {
     /// Publishes what the peer sends. While nobody comes to this, its messages wait in the network.
     fn hear(&mut self, cx: &mut Context<'_>) -> Poll<Option<Refused>> {
         for _ in 0..TURN {
             match Pin::new(&mut self.readable).poll_next(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(Message::Text(text)))) => {
-                    let Err(refused) = self.room.publish(self.reading.channel(), &self.person, text) else {
+                    let Err(refused) = self.seat.publish(self.reading.channel(), text) else {
                         continue;
                     };
                     return Poll::Ready(Some(refused));
@@ -83,7 +98,7 @@ impl TakingPart {
                     return Poll::Ready(Some(Refused {
                         status: 415,
                         close_code: 1003,
-                        reason: self.room.hint(),
+                        reason: self.seat.hint(),
                     }));
                 }
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
@@ -134,11 +149,8 @@ impl TakingPart {
     fn next_note(&mut self, cx: &mut Context<'_>, frames: &mut Vec<Prepared>) -> Option<Box<Prepared>> {
         frames.clear();
         let gap = self.reading.frames(BATCH, frames).map(|gap| format!(r#"{{"gap":{}}}"#, gap.to_json()));
-        let note = gap.or_else(|| {
-            let listening = self.listening.as_mut()?;
-            // The history comes first.
-            (frames.is_empty() || listening.has_been_told()).then(|| listening.news(cx)).flatten()
-        })?;
+        // The history comes before who is there.
+        let note = gap.or_else(|| self.seat.news(cx, frames.is_empty()))?;
         Some(Box::new(Prepared::new(note.into())))
     }
 }

@@ -13,7 +13,6 @@ use tokio::time::timeout;
 /// A connection, between or within requests.
 pub(crate) struct Client {
     stream: TcpStream,
-    address: SocketAddr,
     /// What was read and is not used yet: mostly nothing.
     pub(super) ahead: Vec<u8>,
     /// Whether another request may follow the one that is being answered.
@@ -40,10 +39,9 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 256 * 1024;
 
 impl Client {
-    pub(super) fn new(stream: TcpStream, address: SocketAddr, slot: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(stream: TcpStream, slot: OwnedSemaphorePermit) -> Self {
         Self {
             stream,
-            address,
             ahead: Vec::new(),
             keeps_alive: false,
             is_http11: false,
@@ -53,8 +51,15 @@ impl Client {
         }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it is, unless it has gone.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.stream.peer_addr().ok()
+    }
+
+    /// No further request is served.
+    pub(crate) fn last(mut self) -> Self {
+        self.keeps_alive = false;
+        self
     }
 
     /// The stream, what was read of it, and the place among the connections.

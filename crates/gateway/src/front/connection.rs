@@ -1,8 +1,8 @@
 //! Reading the requests of one connection, each when the one before it is answered.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -29,22 +29,49 @@ thread_local! {
 }
 
 /// Answers the requests of one connection.
-pub(super) async fn serve<S: Site>(site: Arc<S>, client: Client) {
-    let mut next = Some((client, HEAD_TIMEOUT));
-    while let Some((client, patience)) = next {
-        let Some(handling) = request(&site, client, patience).await else { return };
-        next = handling.await.map(|client| (client, IDLE_TIMEOUT));
+pub(super) fn serve<S: Site>(site: Arc<S>, client: Client) -> Serving<S> {
+    let step = Step::Reading(Box::pin(request(site.clone(), client, HEAD_TIMEOUT)));
+    Serving { site, step }
+}
+
+/// One connection. What it does is boxed, so that it never takes more than that needs: a request that is held has no
+/// room for the reading of heads, nor the other way around.
+pub(super) struct Serving<S> {
+    site: Arc<S>,
+    step: Step,
+}
+
+enum Step {
+    Reading(Pin<Box<dyn Future<Output = Option<Handling>> + Send>>),
+    Handling(Handling),
+}
+
+impl<S: Site> Future for Serving<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let next = match &mut self.step {
+                Step::Reading(reading) => ready!(reading.as_mut().poll(cx)).map(Step::Handling),
+                Step::Handling(handling) => ready!(handling.as_mut().poll(cx))
+                    .map(|client| Step::Reading(Box::pin(request(self.site.clone(), client, IDLE_TIMEOUT)))),
+            };
+            match next {
+                Some(step) => self.step = step,
+                None => return Poll::Ready(()),
+            }
+        }
     }
 }
 
 /// Reads the head of the next request, and begins to answer it. `None` when the connection has ended.
-async fn request<S: Site>(site: &Arc<S>, client: Client, patience: Duration) -> Option<Handling> {
+async fn request<S: Site>(site: Arc<S>, client: Client, patience: Duration) -> Option<Handling> {
     let mut reading = HeadReading { client: Some(client), scanned: 0 };
     let deadline = Instant::now() + patience;
     let mut timer = pin!(sleep_until(deadline));
     let mut has_begun = false;
     poll_fn(|cx| {
-        if let Poll::Ready(handling) = reading.poll(cx, site) {
+        if let Poll::Ready(handling) = reading.poll(cx, &site) {
             return Poll::Ready(handling);
         }
         if reading.has_begun() && !std::mem::replace(&mut has_begun, true) {

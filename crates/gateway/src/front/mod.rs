@@ -51,10 +51,10 @@ pub(crate) async fn listen<S: Site>(
         // The semaphore is never closed.
         let Ok(slot) = slots.clone().acquire_owned().await else { return Ok(()) };
         match listener.accept().await {
-            Ok((stream, address)) => {
+            Ok((stream, _)) => {
                 // Without these options the connection still works.
                 let _ = tidegate::tune(&stream);
-                tokio::spawn(connection::serve(site.clone(), Client::new(stream, address, slot)));
+                tokio::spawn(connection::serve(site.clone(), Client::new(stream, slot)));
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
             Err(_) => tokio::time::sleep(PAUSE).await,

@@ -1,9 +1,13 @@
 //! From a request to a WebSocket, on the bare TCP stream.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use http::Response;
+use pin_project_lite::pin_project;
 use tidegate::{Acceptor, PeerAddress, WebSocketStream};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::Client;
 use super::head::{Framing, Head};
@@ -26,7 +30,9 @@ where
         let Some(mut request) = request else {
             return send(client.last(), Reply::reason(400, "this cannot open a WebSocket")).await;
         };
-        request.extensions_mut().insert(PeerAddress(client.address()));
+        if let Some(address) = client.address() {
+            request.extensions_mut().insert(PeerAddress(address));
+        }
         let (response, accepted) = match acceptor.answer(request).await {
             Ok(answer) => answer,
             Err(refusal) => return send(client.last(), refusal.into_response().into()).await,
@@ -35,15 +41,27 @@ where
             return None;
         }
         let (stream, already_read, slot) = client.into_parts();
-        let socket = accepted.start(stream, already_read);
-        // What judged and answered was large; what stays is small.
-        let handling = handler(socket);
-        tokio::spawn(async move {
-            handling.await;
-            drop(slot);
-        });
+        // In a task of its own: what judged and answered was large, and what stays is small.
+        accepted.run(stream, already_read, |socket| Placed { handling: handler(socket), _slot: slot });
         None
     })
+}
+
+pin_project! {
+    /// What is done with a WebSocket, and its place among the connections.
+    struct Placed<F> {
+        #[pin]
+        handling: F,
+        _slot: OwnedSemaphorePermit,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Placed<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().handling.poll(cx)
+    }
 }
 
 /// The head of a response that switches protocols.
@@ -56,12 +74,4 @@ fn encode(response: &Response<()>) -> Vec<u8> {
     }
     head.extend_from_slice(b"\r\n");
     head
-}
-
-impl Client {
-    /// No further request is served.
-    pub(crate) fn last(mut self) -> Self {
-        self.keeps_alive = false;
-        self
-    }
 }

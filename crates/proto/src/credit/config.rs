@@ -51,8 +51,8 @@ impl Config {
         self
     }
 
-    /// How far the window may grow where reading is fast and the round trip long; 4 MiB by default. A slow reader's
-    /// window never grows. A maximum below [`window`](Self::window) counts as that.
+    /// How far the window may grow where reading is fast; 4 MiB by default. A slow reader's window never grows. A
+    /// maximum below [`window`](Self::window) counts as that.
     #[must_use]
     pub fn max_window(mut self, units: u64) -> Self {
         self.max_window = units.clamp(1, MAX_NUMBER);

@@ -57,6 +57,10 @@ pub(super) struct Grant {
 /// How old the last CREDIT may be when a message is read while the peer waits for our END.
 const ACK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A grant that is due so soon after the one before doubles the window, however short the round trip: a reader that
+/// takes half a window in this time would wait whenever either end is busy for as long.
+const GROW_WITHIN: Duration = Duration::from_millis(50);
+
 impl Incoming {
     pub(super) fn new(now: Instant, config: &Config) -> Self {
         Self {
@@ -156,7 +160,7 @@ impl Incoming {
         }
         self.grant_is_due = true;
         let since = now.saturating_duration_since(self.granted_at);
-        if round_trip.is_some_and(|round_trip| since < 2 * round_trip) {
+        if since < GROW_WITHIN.max(2 * round_trip.unwrap_or_default()) {
             self.window = (self.window * 2).min(self.max_window).max(self.window);
         }
         self.granted_at = now;

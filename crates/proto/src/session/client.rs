@@ -184,8 +184,15 @@ impl ClientSession {
     /// What to POST next, when no POST is in flight and the client's flow goes that way. It holds the same frames
     /// again until their arrival has been told by [`handle_answer`](Self::handle_answer).
     pub fn next_post(&mut self) -> Option<Post> {
+        self.next_post_within(POST_BYTES)
+    }
+
+    /// As [`next_post`](Self::next_post), with frames of at most `max_bytes`, or one: where requests break off, short
+    /// ones come through.
+    pub fn next_post_within(&mut self, max_bytes: usize) -> Option<Post> {
         let from = self.replay.acknowledged();
-        let body = self.replay.gather(from, POST_BYTES).map(|(bytes, _)| bytes).unwrap_or_default();
+        let gathered = self.replay.gather(from, max_bytes.min(POST_BYTES));
+        let body = gathered.map(|(bytes, _)| bytes).unwrap_or_default();
         if body.is_empty() && !self.incoming.is_much_unacknowledged() {
             return None;
         }

@@ -34,6 +34,12 @@ impl Config {
         self
     }
 
+    /// How many bytes of frames are kept at most.
+    #[must_use]
+    pub fn max_kept_bytes(&self) -> usize {
+        self.max_kept
+    }
+
     /// How long a session without an attachment is kept; 60 s by default.
     #[must_use]
     pub fn keep(mut self, time: Duration) -> Self {

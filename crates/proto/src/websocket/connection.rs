@@ -52,8 +52,6 @@ pub struct Connection {
     transmit: Transmit,
     /// A message that is being sent in parts.
     streaming: Option<Box<Streaming>>,
-    /// A Close that waits for the end of the frame that is being sent.
-    close_owed: Option<Box<[u8]>>,
     pongs: Pongs,
     peer_progress: PeerProgress,
     state: State,
@@ -61,7 +59,7 @@ pub struct Connection {
     /// How much of a message may be held before inflating it pauses.
     inflate_until: usize,
     /// Messages under this length go out whole and as they are.
-    plain_below: usize,
+    plain_below: u16,
 }
 
 /// What the decoding of input brings to light.
@@ -164,13 +162,13 @@ impl Connection {
             },
             transmit: Transmit::default(),
             streaming: None,
-            close_owed: None,
             pongs: Pongs::default(),
             peer_progress: PeerProgress::default(),
             state: State::Open,
             close_deadline: None,
             inflate_until: usize::MAX,
-            plain_below,
+            // It is under 64 KiB.
+            plain_below: plain_below as u16,
             config,
         }
     }

@@ -31,7 +31,8 @@ pub(crate) fn move_to_kept(body: &mut Vec<u8>, total: usize) -> bool {
     true
 }
 
-/// The payload of a whole message. When all its handles are dropped, a large one leaves its buffer to the thread.
+/// The payload of a whole message. When all its handles are dropped, a large one leaves its buffer to the thread, so to
+/// make a `Vec` of it takes a copy.
 pub(crate) fn payload(body: Vec<u8>) -> Bytes {
     if body.capacity() < MIN_BYTES { body.into() } else { Bytes::from_owner(Kept(body)) }
 }

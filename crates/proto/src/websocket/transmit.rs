@@ -13,12 +13,18 @@ use bytes::{Buf, Bytes};
 /// payload is never copied into it.
 #[derive(Debug, Default)]
 pub struct Transmit {
-    sealed: VecDeque<Bytes>,
+    /// What goes out before what is gathered. Boxed, since only large payloads need it.
+    sealed: Option<Box<Sealed>>,
     gathered: Vec<u8>,
     gathered_start: usize,
-    /// The length of all in `sealed`.
-    sealed_bytes: usize,
     sent: u64,
+}
+
+/// Payloads by reference, and what was gathered between them; never empty.
+#[derive(Debug, Default)]
+struct Sealed {
+    chunks: VecDeque<Bytes>,
+    bytes: usize,
 }
 
 /// How much of what has left may stay in front of what waits, before that is moved there.
@@ -48,17 +54,16 @@ impl Transmit {
 
     /// Puts `payload` behind all that has been gathered, without copying it.
     pub(crate) fn push(&mut self, payload: Bytes) {
-        self.sealed_bytes += payload.len();
+        let sealed = self.sealed.get_or_insert_default();
         if self.gathered.len() > self.gathered_start {
             let mut gathered = Bytes::from(std::mem::take(&mut self.gathered));
             gathered.advance(self.gathered_start);
-            self.sealed_bytes += gathered.len();
-            self.sealed.push_back(gathered);
+            sealed.push(gathered);
         } else {
             self.gathered.clear();
         }
         self.gathered_start = 0;
-        self.sealed.push_back(payload);
+        sealed.push(payload);
     }
 
     /// Gives up what waits, and tells how much that was. What has left stays counted.
@@ -77,9 +82,13 @@ impl Transmit {
         self.gathered_start = 0;
         // An idle connection holds none.
         give_back(std::mem::take(&mut self.gathered));
-        if self.sealed.capacity() > 0 {
-            self.sealed = VecDeque::new();
-        }
+    }
+}
+
+impl Sealed {
+    fn push(&mut self, chunk: Bytes) {
+        self.bytes += chunk.len();
+        self.chunks.push_back(chunk);
     }
 }
 
@@ -113,11 +122,12 @@ fn give_back(mut buffer: Vec<u8>) {
 impl Buf for Transmit {
     #[inline]
     fn remaining(&self) -> usize {
-        self.sealed_bytes + self.gathered.len() - self.gathered_start
+        let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.bytes);
+        sealed + self.gathered.len() - self.gathered_start
     }
 
     fn chunk(&self) -> &[u8] {
-        match self.sealed.front() {
+        match self.sealed.as_ref().and_then(|sealed| sealed.chunks.front()) {
             Some(bytes) => bytes,
             None => &self.gathered[self.gathered_start..],
         }
@@ -125,7 +135,7 @@ impl Buf for Transmit {
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let rest = &self.gathered[self.gathered_start..];
-        let chunks = self.sealed.iter().map(|bytes| &bytes[..]);
+        let chunks = self.sealed.iter().flat_map(|sealed| &sealed.chunks).map(|bytes| &bytes[..]);
         let mut filled = 0;
         for (slice, chunk) in slices.iter_mut().zip(chunks.chain((!rest.is_empty()).then_some(rest))) {
             *slice = IoSlice::new(chunk);
@@ -137,15 +147,18 @@ impl Buf for Transmit {
     fn advance(&mut self, mut count: usize) {
         assert!(count <= self.remaining(), "advance past the end of what waits to be sent");
         self.sent += count as u64;
-        while let Some(front) = self.sealed.front_mut() {
-            let step = count.min(front.len());
-            self.sealed_bytes -= step;
-            count -= step;
-            if step < front.len() {
-                front.advance(step);
-                return;
+        if let Some(sealed) = &mut self.sealed {
+            while let Some(front) = sealed.chunks.front_mut() {
+                let step = count.min(front.len());
+                sealed.bytes -= step;
+                count -= step;
+                if step < front.len() {
+                    front.advance(step);
+                    return;
+                }
+                sealed.chunks.pop_front();
             }
-            self.sealed.pop_front();
+            self.sealed = None;
         }
         self.gathered_start += count;
         if self.gathered_start == self.gathered.len() {

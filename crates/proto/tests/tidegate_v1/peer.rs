@@ -24,9 +24,9 @@ pub(crate) fn moment() -> Instant {
     Instant::now()
 }
 
-/// A window of 128 and messages of 256 bytes, so that a test can see the end of both.
+/// A window of 128, which does not grow, and messages of 256 bytes, so that a test can see the end of both.
 pub(crate) fn small() -> Config {
-    Config::default().window(128).max_window(512).max_message(256)
+    Config::default().window(128).max_window(128).max_message(256)
 }
 
 pub(crate) fn info(close_code: u16, reason: &str) -> CloseInfo {
@@ -36,7 +36,16 @@ pub(crate) fn info(close_code: u16, reason: &str) -> CloseInfo {
 impl End {
     /// A server that has greeted and been greeted.
     pub(crate) fn server() -> Self {
-        let mut end = Self::new_server(small(), "");
+        Self::server_with(small())
+    }
+
+    /// The same, whose window may grow to 512.
+    pub(crate) fn growing_server() -> Self {
+        Self::server_with(small().max_window(512))
+    }
+
+    fn server_with(config: Config) -> Self {
+        let mut end = Self::new_server(config, "");
         end.gets(SMALL_HELLO);
         assert_eq!(end.sends()[..], [SMALL_WELCOME, &[5, 1, 1]].concat());
         end

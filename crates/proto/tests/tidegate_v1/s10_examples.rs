@@ -23,7 +23,7 @@ fn the_conversation_goes_as_the_page_says() {
     let mut page = page.iter();
     let mut next = || page.next().expect("the page has one more batch");
     let mut client = End::new_client(Config::default(), &["chat"]);
-    let mut server = End::new_server(Config::default().window(128), "chat");
+    let mut server = End::new_server(Config::default().window(128).max_window(128), "chat");
     let (hello, welcome) = (next(), next());
     assert_eq!((&client.sends(), &server.sends()), (hello, welcome));
     server.gets(hello);

@@ -122,6 +122,34 @@ fn a_long_message_goes_in_parts_each_in_a_batch_of_its_own() {
 }
 
 #[test]
+fn messages_that_wait_together_go_together_up_to_64_kib() {
+    let config = Config::default().window(1 << 20);
+    let (mut client, mut server) = (End::new_client(config.clone(), &[]), End::new_server(config, ""));
+    client.gets(server.sends());
+    server.gets(client.sends());
+    let _ = client.sends();
+    for (len, count) in [(1_000, 66), (16_384, 4), (30_000, 2), (40_000, 1)] {
+        for number in 0..=count {
+            client.endpoint.send(vec![number as u8; len].into()).unwrap();
+        }
+        let batches = client.batches();
+        // Type and length are 3 bytes, and from 16,384 bytes on 5.
+        let frame = len + if len < 16_384 { 3 } else { 5 };
+        assert_eq!(
+            batches.iter().map(|batch| batch.len()).collect::<Vec<_>>(),
+            [count * frame, frame],
+            "{len}"
+        );
+        for batch in batches {
+            server.gets(batch);
+        }
+        for number in 0..=count {
+            server.reads(vec![number as u8; len]);
+        }
+    }
+}
+
+#[test]
 fn every_length_arrives_in_batches_that_are_not_too_large() {
     for len in [0, 1, 63, 64, 16_383, 16_384, 65_535, 65_536, 65_537, 131_072, 131_073] {
         let config = Config::default().window(1 << 20);

@@ -1,5 +1,7 @@
 //! Section 4: costs, limits, grants, the window.
 
+use std::time::Duration;
+
 use tidegate_proto::credit::Violation;
 use tidegate_proto::websocket::Message;
 
@@ -108,7 +110,7 @@ fn what_nobody_wants_counts_as_read_when_it_comes() {
 
 #[test]
 fn the_window_doubles_when_half_of_it_is_read_within_two_round_trips() {
-    let mut end = End::server();
+    let mut end = End::growing_server();
     // A round trip of 1 s: the PING of the greeting is answered.
     end.waits(seconds(1)).gets(frame(6, [1]));
     end.gets(costing(64));
@@ -129,18 +131,24 @@ fn the_window_doubles_when_half_of_it_is_read_within_two_round_trips() {
 }
 
 #[test]
-fn without_a_round_trip_the_window_stays() {
-    let mut end = End::server();
-    for _ in 0..20 {
-        end.gets(costing(64));
-        let _ = (end.event(), end.sends());
-    }
-    assert_eq!(end.endpoint.window(), 128);
+fn the_window_doubles_when_half_of_it_is_read_within_50_ms_whatever_the_round_trip() {
+    let mut end = End::growing_server();
+    // None is known: what counts is the time since the greeting, and then since the last grant that was due.
+    end.waits(Duration::from_millis(49)).gets(costing(64));
+    let _ = (end.event(), end.sends());
+    assert_eq!(end.endpoint.window(), 256);
+    end.waits(Duration::from_millis(50)).gets([costing(64), costing(64)].concat());
+    let _ = (end.event(), end.event(), end.sends());
+    assert_eq!(end.endpoint.window(), 256);
+    // Nor does a short one matter.
+    end.gets(frame(6, [1])).waits(Duration::from_millis(49)).gets([costing(64), costing(64)].concat());
+    let _ = (end.event(), end.event(), end.sends());
+    assert_eq!(end.endpoint.window(), 512);
 }
 
 #[test]
 fn a_slow_reader_never_grows_its_window() {
-    let mut end = End::server();
+    let mut end = End::growing_server();
     end.waits(seconds(1)).gets(frame(6, [1]));
     for _ in 0..20 {
         end.gets(costing(64)).waits(seconds(2));

@@ -131,6 +131,15 @@ pub(crate) struct ReadRequest {
     pub(crate) rest: Vec<u8>,
 }
 
+/// The head of the first request on a connection.
+#[cfg(feature = "sessions")]
+pub(crate) struct FirstHead {
+    /// Absent where it has a body.
+    pub(crate) request: Option<Request<()>>,
+    pub(crate) head: Box<[u8]>,
+    pub(crate) rest: Vec<u8>,
+}
+
 /// Reads the head of the final response, and returns it with the bytes that were read behind it.
 ///
 /// Interim responses are skipped, except 101, which is final for this connection (RFC 9110 §15.2). The limits
@@ -251,6 +260,19 @@ impl<R: AsyncRead + Unpin> HeadReader<R> {
         let bytes = &self.buffer[head.start..head.end];
         let (request, head) = (parse_request(bytes)?, bytes.into());
         Ok(ReadRequest { request, head, rest: self.buffer.split_off(self.consumed) })
+    }
+
+    /// As [`request`](Self::request), but a request with a body is none of an opening handshake, rather than malformed.
+    #[cfg(feature = "sessions")]
+    pub(crate) async fn first_head(&mut self) -> Result<FirstHead, HeadError> {
+        let head = self.next_head().await?;
+        let bytes = &self.buffer[head.start..head.end];
+        let request = match parse_request(bytes) {
+            Ok(request) => Some(request),
+            Err(HeadError::Malformed(MalformedHead::Body)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(FirstHead { request, head: bytes.into(), rest: self.buffer.split_off(self.consumed) })
     }
 
     /// Whether anything has come.

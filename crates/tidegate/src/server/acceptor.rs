@@ -4,46 +4,29 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_core::future::BoxFuture;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use tidegate_proto::credit;
-use tidegate_proto::websocket::handshake::{Agreed, Answer, Offer, Refusal, receive};
+use tidegate_proto::websocket::handshake::{Offer, Refusal};
 use tidegate_proto::websocket::{Config, Side};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::connections::{Connections, Limits, Slot};
-use super::lease::Lease;
+use super::connections::Connections;
+use super::judged::Judged;
 use super::origin::OriginPolicy;
-use super::policy::{Admission, Policy};
+use super::policy::Admission;
+use super::settings::Settings;
 use crate::http::tls::{ServerTls, TlsError};
-use crate::http::{Asked, HeadError, HeadLimits, Http2, Http2Error, Io};
+use crate::http::{Asked, HeadError, HeadLimits, Http2, Http2Error};
 use crate::websocket::observe::{self, Peer, Scope};
-use crate::websocket::{Budget, Deadlines, Driver, Layers, Tuning, WebSocketStream, prepare};
+use crate::websocket::{Budget, Deadlines, WebSocketStream};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Acceptor {
     pub(super) settings: Arc<Settings>,
-}
-
-#[derive(Clone)]
-pub(super) struct Settings {
-    /// Shared by all connections.
-    config: Arc<Config>,
-    credits: Option<credit::Config>,
-    origins: OriginPolicy,
-    pub(super) policy: Policy,
-    pub(super) tls: Option<ServerTls>,
-    pub(super) http2: Option<Http2>,
-    pub(super) head_limits: HeadLimits,
-    pub(super) handshake_timeout: Duration,
-    tuning: Tuning,
-    pub(super) limits: Limits,
-    pub(super) connections: Connections,
-    pub(super) max_handshakes: usize,
-    pub(super) drain_timeout: Duration,
 }
 
 /// Why a client was not accepted. Where there was anybody to tell, the client has been told.
@@ -85,27 +68,6 @@ impl AcceptError {
     }
 }
 
-impl Default for Acceptor {
-    fn default() -> Self {
-        let settings = Settings {
-            config: Arc::default(),
-            credits: Some(credit::Config::default()),
-            origins: OriginPolicy::default(),
-            policy: Policy::default(),
-            tls: None,
-            http2: None,
-            head_limits: HeadLimits::default(),
-            handshake_timeout: Duration::from_secs(10),
-            tuning: Tuning::default(),
-            limits: Limits { total: 16 * 1024, per_ip: 4096 },
-            connections: Connections::default(),
-            max_handshakes: 1024,
-            drain_timeout: Duration::from_secs(10),
-        };
-        Self { settings: Arc::new(settings) }
-    }
-}
-
 impl Acceptor {
     /// The default policy: same origin, no subprotocol, compression, every limit at its default.
     #[must_use]
@@ -129,6 +91,14 @@ impl Acceptor {
     #[must_use]
     pub fn credits(self, credits: impl Into<Option<credit::Config>>) -> Self {
         self.with(|settings| settings.credits = credits.into())
+    }
+
+    /// How long sessions are kept, and how much of each (docs/sessions.md), or `None` to have none; on by default. They
+    /// need [`credits`](Self::credits).
+    #[cfg(feature = "sessions")]
+    #[must_use]
+    pub fn sessions(self, sessions: impl Into<Option<tidegate_proto::session::Config>>) -> Self {
+        self.with(|settings| settings.session = sessions.into())
     }
 
     /// The subprotocols that are spoken here. The first that the client offers of these is selected.
@@ -335,8 +305,7 @@ impl Acceptor {
     /// The refusal to send instead, by [`Refusal::into_response`].
     pub async fn answer<B>(&self, request: Request<B>) -> Result<(Response<()>, Accepted), Refusal> {
         let request = request.map(drop);
-        let deadline = Instant::now() + self.settings.handshake_timeout;
-        let (response, judged) = self.judge(&request, deadline).await?;
+        let (response, judged) = self.judge(&request, self.settings.deadline()).await?;
         Ok((response, Accepted { judged, request }))
     }
 
@@ -346,38 +315,16 @@ impl Acceptor {
         request: &Request<()>,
         deadline: Instant,
     ) -> Result<(Response<()>, Judged), Refusal> {
-        let weighed = self.weigh(request, deadline).await;
-        weighed.inspect_err(|refusal| observe::refused(refusal.status(), refusal))
-    }
-
-    async fn weigh(
-        &self,
-        request: &Request<()>,
-        deadline: Instant,
-    ) -> Result<(Response<()>, Judged), Refusal> {
-        let settings = &self.settings;
-        let offer = receive(request)?;
-        if !settings.origins.allows(offer.origin(), request.headers()) {
-            return Err(Refusal::forbidden_origin());
-        }
-        // Before the hooks, so that not more of them wait than there may be connections.
-        let slot = settings.connections.enter(settings.limits, settings.policy.ip(request))?;
-        let judgement = settings.policy.judge(request, &offer, deadline).await?;
-        let (deflate, credits) = (settings.config.deflate_config().copied(), settings.credits.is_some());
-        let answer = Answer { deflate, credits, ..judgement };
-        // An answer that cannot be given is a fault of the hooks.
-        let (response, agreed) = offer
-            .accept(answer)
-            .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-        Ok((response, Judged { agreed, settings: self.settings.clone(), slot }))
+        let judged = Judged::weigh(&self.settings, request, deadline).await;
+        judged.inspect_err(|refusal| observe::refused(refusal.status(), refusal))
     }
 }
 
 /// A request that was accepted, and waits for the byte stream behind its response. It holds a place among the
 /// connections, which is free again when this is dropped or the connection has ended.
 pub struct Accepted {
-    judged: Judged,
-    request: Request<()>,
+    pub(super) judged: Judged,
+    pub(super) request: Request<()>,
 }
 
 impl Accepted {
@@ -401,35 +348,5 @@ impl Accepted {
         let scope = driver.scope();
         tokio::spawn(driver);
         (socket, scope)
-    }
-}
-
-/// What was agreed on with a client that is let in, and its place among the connections.
-pub(super) struct Judged {
-    agreed: Agreed,
-    settings: Arc<Settings>,
-    slot: Slot,
-}
-
-impl Judged {
-    /// Opens the connection, whose driver has to run.
-    pub(super) fn start(
-        self,
-        io: impl Io,
-        mut already_read: Bytes,
-        asked: Asked,
-    ) -> (WebSocketStream, Driver) {
-        let Self { agreed, settings, slot } = self;
-        // A server draws no masking keys, so it needs no seed.
-        let (config, credits) = (settings.config.clone(), settings.credits.clone());
-        let mut connection = Layers::new(Side::Server, config, credits, &agreed, &[], [0; 32]);
-        let taken = connection.handle_input(&already_read);
-        already_read.advance(taken);
-        let key = slot.key();
-        let io = Box::new(Lease::new(io, already_read, slot));
-        let (shared, driver) = prepare(io, connection, agreed, &settings.tuning, &Peer::of(&asked));
-        // Before the driver runs: it gives the place up when the connection ends.
-        settings.connections.opened(key, &shared);
-        (WebSocketStream::accepted(shared, asked), driver)
     }
 }

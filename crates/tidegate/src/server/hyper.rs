@@ -1,7 +1,7 @@
 //! WebSockets from a hyper server of one's own.
 
 use http::header::HOST;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, Version};
 use hyper::ext::Protocol;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -114,7 +114,7 @@ impl Upgrading {
 }
 
 /// The TCP stream below hyper, or below hyper-util's server for both versions of HTTP, and what was read of it.
-fn bare(upgraded: Upgraded) -> Result<(TcpStream, bytes::Bytes), Upgraded> {
+pub(super) fn bare(upgraded: Upgraded) -> Result<(TcpStream, bytes::Bytes), Upgraded> {
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
         Err(upgraded) => upgraded,
@@ -131,7 +131,8 @@ pub(super) fn translate(head: &mut Request<()>) {
     // HTTP/2 names the host in :authority, and the origin is compared to `Host` (RFC 9113 §8.3.1 has them equal).
     let authority =
         head.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
-    if let (&Method::CONNECT, Some(authority)) = (head.method(), authority) {
+    let is_authority_alone = head.method() == Method::CONNECT || head.version() == Version::HTTP_2;
+    if let (true, Some(authority)) = (is_authority_alone, authority) {
         head.headers_mut().entry(HOST).or_insert(authority);
     }
 }

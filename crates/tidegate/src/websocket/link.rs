@@ -177,7 +177,8 @@ impl Link {
         self.connection.discard_transmit();
         self.needs_flush = false;
         self.call_for_more();
-        self.write_error.get_or_insert_with(|| Box::new(WebSocketError::abnormal(Cause::Lost(Some(error)))));
+        let cause = Cause::of_session(&error).unwrap_or(Cause::Lost(Some(error)));
+        self.write_error.get_or_insert_with(|| Box::new(WebSocketError::abnormal(cause)));
     }
 
     /// The next message, if it has come already and is like most.
@@ -385,6 +386,7 @@ impl Link {
                 self.counted.bytes_read += read as u64;
             }
             Poll::Ready(Err(error)) => {
+                self.note_lost_session(&error);
                 self.read_error = Some(error);
                 self.connection.handle_eof();
             }

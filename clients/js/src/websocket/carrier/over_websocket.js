@@ -1,6 +1,7 @@
 import { Classic } from "./classic.js";
 import { Credited } from "./credited.js";
 import { LOST } from "../carrier.js";
+import { Outlet } from "../outlet.js";
 
 /** The subprotocol of docs/protocol.md. */
 export const TIDEGATE = "tidegate.v1";
@@ -66,7 +67,9 @@ export class OverWebSocket {
     if (this.#isGivenUp) return;
     const { protocols, credits, platform } = this.#request;
     if (credits && this.#socket.protocol === TIDEGATE) {
-      this.#carrier = new Credited(this.#socket, platform, this.#events, { ...credits, offered: protocols });
+      const settings = { ...credits, offered: protocols };
+      const outlet = new Outlet(this.#socket, platform);
+      this.#carrier = new Credited(this.#socket, platform, this.#events, settings, outlet);
       return;
     }
     // Who asks for a protocol must get one; not every runtime sees to it.

@@ -11,8 +11,9 @@ use crate::websocket::{CloseCode, CloseInfo, Side};
 /// How much is gathered into one batch: a long part, and control frames before it.
 const BATCH_BYTES: usize = PART_BYTES + 1024;
 
-/// From this size on a payload is not copied, and ends its batch.
-const BY_REFERENCE_BYTES: usize = 16 << 10;
+/// From this size on a payload is not copied, and ends its batch. What is shorter goes with others: a WebSocket message
+/// costs a browser far more than copying this much costs us.
+const BY_REFERENCE_BYTES: usize = 32 << 10;
 
 /// Type and length of a frame take no more.
 const MAX_HEAD_BYTES: usize = 9;

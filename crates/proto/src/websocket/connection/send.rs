@@ -51,7 +51,7 @@ impl Connection {
             Message::Binary(bytes) => (Opcode::Binary, &bytes[..]),
         };
         let is_free = matches!(self.state, State::Open) && self.streaming.is_none();
-        if payload.len() >= self.plain_below || !is_free {
+        if payload.len() >= usize::from(self.plain_below) || !is_free {
             return false;
         }
         self.peer_progress.accept(payload.len() + MESSAGE_OVERHEAD);
@@ -131,10 +131,9 @@ impl Connection {
 
     /// Queues a Close, behind the end of a frame that has begun: nothing fits between the bytes of one.
     pub(super) fn send_close(&mut self, payload: &[u8]) {
-        if self.is_within_frame() {
-            self.close_owed = Some(payload.into());
-        } else {
-            self.encoder.frame(&mut self.transmit, Head::control(Opcode::Close), payload);
+        match &mut self.streaming {
+            Some(streaming) if streaming.is_within_frame() => streaming.close_owed = Some(payload.into()),
+            _ => self.encoder.frame(&mut self.transmit, Head::control(Opcode::Close), payload),
         }
     }
 

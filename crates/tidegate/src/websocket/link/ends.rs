@@ -1,5 +1,6 @@
 //! How a link ended, as far as it is known.
 
+use std::io;
 use std::task::{Context, Poll};
 
 use tidegate_proto::websocket::{ApiMisuse, Phase};
@@ -53,5 +54,14 @@ impl Link {
             (None, _) => return,
         };
         self.ending = Some(Box::new(ending));
+    }
+
+    /// A session that was not resumed is the end of both halves, whatever else is known.
+    pub(super) fn note_lost_session(&mut self, error: &io::Error) {
+        if let Some(cause) = Cause::of_session(error) {
+            let error = Box::new(WebSocketError::abnormal(cause));
+            self.ending.get_or_insert_with(|| Box::new(Err((*error).clone())));
+            self.write_error.get_or_insert(error);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Servers compared by what they do in a second of their own CPU time. `cargo xtask bench` builds and runs all of it.
 
+mod channels;
 mod contenders;
 mod failure;
 mod frames;
@@ -36,6 +37,8 @@ struct Args {
 enum Command {
     /// Compare the contenders
     Run(run::Args),
+    /// Compare those that offer channels.
+    Channels(channels::Args),
     /// Put one load on a server that runs already.
     Load(LoadArgs),
 }
@@ -64,6 +67,7 @@ struct LoadArgs {
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Channels(args) => channels::run(&args),
         Command::Load(args) => put_load(&args),
     };
     match result {

@@ -6,13 +6,15 @@ use std::path::Path;
 use crate::Failure;
 use crate::process::read_text;
 use crate::session::Session;
+use crate::setup;
 use crate::workspace::Workspace;
 
 /// What `cargo xtask bench` takes.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  cargo xtask bench --quick --no-peers\n  \
     cargo xtask bench --mode echo-125 --contender tidegate --contender yawc\n  \
-    cargo xtask bench --write\n\nServers run on core 0 and loads on core 1, over the loopback interface alone.\n\
+    cargo xtask bench --write\n  \
+    cargo xtask bench --channels --mode fanout-ws\n\nServers run on core 0 and loads on core 1, over the loopback interface alone.\n\
     Exit status: 0 it was measured, 2 it could not be.")]
 pub(crate) struct Arguments {
     /// Only modes that have this word in their names; may be repeated.
@@ -30,7 +32,11 @@ pub(crate) struct Arguments {
     /// Build and run only the limits and tidegate.
     #[arg(long)]
     pub(crate) no_peers: bool,
-    /// Put the results into docs/benchmarks.md, and pictures into docs/bench; modes that are not measured stay.
+    /// Compare channels (`tidegate serve`) with nchan, Bun and node:http instead.
+    #[arg(long)]
+    pub(crate) channels: bool,
+    /// Put the results into docs/benchmarks.md, and pictures into docs/bench, or into docs/benchmarks-channels.md; modes
+    /// that are not measured stay.
     #[arg(long, conflicts_with_all = ["no_peers", "contender"])]
     pub(crate) write: bool,
 }
@@ -44,12 +50,16 @@ pub(crate) fn run(
     let target = workspace.target.join("bench");
     session.must(&mut workspace.cargo(&["build", "--release", "--package", "tidegate-cli"]))?;
     let manifest = ["--manifest-path", "bench/Cargo.toml"];
-    let mut build = workspace.cargo(&["build", "--release", "--workspace", "--locked"]);
+    let which = if arguments.channels { "--package=tidegate-bench" } else { "--workspace" };
+    let mut build = workspace.cargo(&["build", "--release", which, "--locked"]);
     build.args(manifest).arg("--target-dir").arg(&target);
-    if !arguments.no_peers {
+    if !arguments.no_peers && !arguments.channels {
         build.args(["--features", "contenders/peers"]);
     }
     session.must(&mut build)?;
+    if arguments.channels && !arguments.no_peers {
+        setup::channels(workspace, session)?;
+    }
     if !arguments.no_peers {
         install_scripts(workspace, session, &target.join("npm"))?;
     }
@@ -59,8 +69,11 @@ pub(crate) fn run(
 
 fn comparison(workspace: &Workspace, target: &Path, arguments: &Arguments) -> std::process::Command {
     let programs = target.join("release");
-    let mut command = workspace.command(programs.join("bench"), &["run"]);
-    command.arg("--contenders").arg(&programs);
+    let subcommand = if arguments.channels { "channels" } else { "run" };
+    let mut command = workspace.command(programs.join("bench"), &[subcommand]);
+    if !arguments.channels {
+        command.arg("--contenders").arg(&programs);
+    }
     command.arg("--tidegate").arg(workspace.release("tidegate"));
     command.arg("--npm").arg(target.join("npm"));
     command.arg("--root").arg(&workspace.root);

@@ -27,8 +27,8 @@ const NPM_MANIFEST: &str = r#"{
 }
 "#;
 
-/// A way to see that something is there, and the Debian packages that bring it.
-const SYSTEM: &[(&[&str], &[&str])] = &[
+/// What the tests need.
+const SYSTEM: &Packages = &[
     (&["chromium", "--version"], &["chromium"]),
     (&["firefox-esr", "--version"], &["firefox-esr"]),
     (&["which", "certutil"], &["libnss3-tools"]),
@@ -45,6 +45,15 @@ const SYSTEM: &[(&[&str], &[&str])] = &[
     (&["npm", "--version"], &["npm"]),
 ];
 
+/// What the comparison of channels needs besides.
+const CHANNELS: &Packages =
+    &[(&["ls", "/usr/lib/nginx/modules/ngx_nchan_module.so"], &["libnginx-mod-nchan"])];
+
+/// Installs nginx with its module for channels, for `cargo xtask bench --channels`.
+pub(crate) fn channels(workspace: &Workspace, session: &mut Session) -> Result<(), Failure> {
+    system_packages(workspace, session, CHANNELS)
+}
+
 /// Installs what is missing.
 pub(crate) fn run(workspace: &Workspace, session: &mut Session) -> Result<(), Failure> {
     fs::create_dir_all(&workspace.tools).map_err(Failure::because(workspace.tools.display()))?;
@@ -52,7 +61,7 @@ pub(crate) fn run(workspace: &Workspace, session: &mut Session) -> Result<(), Fa
     let lock = File::create(&path).map_err(Failure::because(path.display()))?;
     // Two runs in one checkout take turns; the lock goes when the file is closed.
     lock.lock().map_err(Failure::because(path.display()))?;
-    system_packages(workspace, session)?;
+    system_packages(workspace, session, SYSTEM)?;
     python_packages(workspace, session)?;
     npm_packages(workspace, session)?;
     session.must(&mut autobahn_command(workspace, &["install"]))
@@ -65,8 +74,15 @@ pub(crate) fn autobahn_command(workspace: &Workspace, arguments: &[&str]) -> std
     command
 }
 
-fn system_packages(workspace: &Workspace, session: &mut Session) -> Result<(), Failure> {
-    let missing = missing_packages(workspace);
+/// A way to see that something is there, and the Debian packages that bring it.
+type Packages = [(&'static [&'static str], &'static [&'static str])];
+
+fn system_packages(
+    workspace: &Workspace,
+    session: &mut Session,
+    wanted: &Packages,
+) -> Result<(), Failure> {
+    let missing = missing_packages(workspace, wanted);
     if missing.is_empty() {
         return Ok(());
     }
@@ -74,26 +90,26 @@ fn system_packages(workspace: &Workspace, session: &mut Session) -> Result<(), F
     let debian = first_line(&mut workspace.command("apt-get", &["--version"])).is_some();
     if !root || !debian {
         return Err(Failure(format!(
-            "the tests need these Debian packages (or what they bring): {0}\n\
+            "these Debian packages are needed (or what they bring): {0}\n\
              install them with: sudo apt-get install {0}",
             missing.join(" ")
         )));
     }
     session.must(&mut apt_get(workspace, &["update", "-q"]))?;
     session.must(apt_get(workspace, &["install", "-q", "-y", "--no-install-recommends"]).args(&missing))?;
-    match missing_packages(workspace) {
+    match missing_packages(workspace, wanted) {
         missing if missing.is_empty() => Ok(()),
         missing => Err(Failure(format!("installed, but still not usable: {}", missing.join(" ")))),
     }
 }
 
-fn missing_packages(workspace: &Workspace) -> Vec<&'static str> {
+fn missing_packages(workspace: &Workspace, wanted: &Packages) -> Vec<&'static str> {
     let there = |probe: &[&str]| {
         probe.split_first().is_some_and(|(program, arguments)| {
             first_line(&mut workspace.command(program, arguments)).is_some()
         })
     };
-    SYSTEM.iter().filter(|(probe, _)| !there(probe)).flat_map(|(_, packages)| *packages).copied().collect()
+    wanted.iter().filter(|(probe, _)| !there(probe)).flat_map(|(_, packages)| *packages).copied().collect()
 }
 
 fn apt_get(workspace: &Workspace, arguments: &[&str]) -> std::process::Command {

@@ -24,8 +24,8 @@ const HEAD: &str = include_str!("head.md");
 const MISSES: &str = include_str!("misses.md");
 
 /// In a section's first line, between these, is its line of the summary.
-const BEGIN: &str = "<!-- begin ";
-const END: &str = "<!-- end ";
+pub(crate) const BEGIN: &str = "<!-- begin ";
+pub(crate) const END: &str = "<!-- end ";
 
 impl Page {
     pub(crate) fn in_checkout(root: &Path) -> Self {
@@ -94,14 +94,14 @@ fn summary(results: &Results) -> String {
     format!("| {} | {value} {unit} | {limit} | {name} | {ratio} | {verdict} |", mode.title)
 }
 
-fn section_in(page: &str, name: &str) -> Option<String> {
+pub(crate) fn section_in(page: &str, name: &str) -> Option<String> {
     let begin = page.find(&format!("{BEGIN}{name}: "))?;
     let end = format!("{END}{name} -->\n");
     let length = page[begin..].find(&end)? + end.len();
     Some(page[begin..begin + length].to_owned())
 }
 
-fn summary_in(section: &str) -> Option<&str> {
+pub(crate) fn summary_in(section: &str) -> Option<&str> {
     let (_, rest) = section.lines().next()?.split_once(": ")?;
     rest.strip_suffix(" -->")
 }

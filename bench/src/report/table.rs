@@ -88,7 +88,7 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// Columns of one width; the first line is the head.
-fn align(lines: &[Vec<String>]) -> String {
+pub(crate) fn align(lines: &[Vec<String>]) -> String {
     let count = lines.first().map_or(0, Vec::len);
     let cell = |line: &Vec<String>, column: usize| line.get(column).cloned().unwrap_or_default();
     let width =

@@ -65,3 +65,19 @@ async fn binary_and_long_messages_end_the_connection() {
     }
     assert_eq!(server.get(PATH, "").await.status, 204);
 }
+
+/// Whoever sees the socket open gets what is published from then on, and is counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_is_open_misses_nothing() {
+    let server = Server::demo().await;
+    for number in 0..50 {
+        let socket = server.socket("/channels/a?last=0");
+        let mut opened = socket.opened().await.unwrap();
+        server.publish("/channels/a", &number.to_string()).await;
+        assert_eq!(opened.readable.read().await.unwrap(), Some(number.to_string().as_str().into()));
+        let chat = server.socket("/chat");
+        let _opened = chat.opened().await.unwrap();
+        let present = server.get("/chat/present", "").await.body;
+        assert!(!present.starts_with(r#"{"online":0"#), "{present}");
+    }
+}

@@ -35,7 +35,7 @@ pub(crate) use origins::Origins;
 use origins::Verdict;
 use request::{Asked, Begin, InvalidRequest, Wire};
 pub(crate) use room::Room;
-use room::{Person, Via};
+use room::{Person, Seat, Via};
 
 /// Every channel, and how one comes in.
 pub(crate) struct Doors {
@@ -113,7 +113,8 @@ impl Doors {
             return refuse(discard(client, head), 503, "there are as many channels as there may be", common);
         };
         let memory = Memory::of(head, &door.channel, &door.room);
-        let visit = Visit { head, door, asked, memory, common };
+        let is_foreign = matches!(verdict, Verdict::Foreign);
+        let visit = Visit { head, door, asked, memory, common, is_foreign };
         match kind {
             Kind::Publish => self.publish(visit, client, channel),
             Kind::Socket => self.open_socket(visit, client, channel),
@@ -122,18 +123,20 @@ impl Doors {
     }
 
     fn publish(&self, visit: Visit<'_>, client: Client, channel: Arc<Channel>) -> Handling {
-        let Visit { head, door, asked, memory, common } = visit;
+        let Visit { head, door, asked, memory, common, .. } = visit;
         let person = door.room.speaker(memory.id(), asked.name);
         let publishing = publish::Publishing { channel, room: door.room.clone(), person, common };
         Box::pin(publishing.run(client, head.framing(), self.settings.max_publication))
     }
 
     fn open_socket(&self, visit: Visit<'_>, client: Client, channel: Arc<Channel>) -> Handling {
-        let (begin, room) = (visit.asked.begin, visit.door.room.clone());
-        let person = Person { id: room::new_id(), name: visit.asked.name, via: Via::WebSocket };
-        open(visit.head, client, &self.acceptor, move |socket| {
-            socket::TakingPart::new(socket, reading(&channel, begin, None), &room, person)
-        })
+        let Visit { head, door, asked, is_foreign, .. } = visit;
+        let person = Person { id: room::new_id(), name: asked.name, via: Via::WebSocket };
+        // Before the response is sent: whoever sees the socket open is in the room, and misses nothing from then on.
+        let reading = reading(&channel, asked.begin, None);
+        let is_let_in = asks_for_socket(head) && !is_foreign;
+        let seat = if is_let_in { door.room.seat(person) } else { Seat::Plain };
+        open(head, client, &self.acceptor, move |socket| socket::TakingPart::new(socket, reading, seat))
     }
 }
 
@@ -144,11 +147,13 @@ struct Visit<'a> {
     asked: Asked,
     memory: Memory,
     common: Common,
+    /// It comes from a page that may not publish.
+    is_foreign: bool,
 }
 
 impl Visit<'_> {
     fn read(self, client: Client, channel: &Arc<Channel>) -> Handling {
-        let Self { head, door, asked, memory, common } = self;
+        let Self { head, door, asked, memory, common, .. } = self;
         if head.method() == "HEAD" {
             return answer::head(client, channel.end(), common);
         }

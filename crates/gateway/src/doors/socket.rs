@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tidegate::{CloseOptions, Message, Opened, Prepared, Readable, WebSocketStream, Writable};
 use tokio::sync::futures::OwnedNotified;
 
-use super::room::{Person, Refused, Room, Seat};
+use super::room::{Refused, Seat};
 use crate::channel::Reading;
 
 /// Publications that are offered to a connection at once.
@@ -45,11 +45,10 @@ struct Talk {
 }
 
 impl TakingPart {
-    pub(super) fn new(socket: WebSocketStream, reading: Reading, room: &Room, person: Person) -> Self {
+    pub(super) fn new(socket: WebSocketStream, reading: Reading, seat: Seat) -> Self {
         let news = reading.news();
         // A server's socket is open from the beginning. What it holds beside is what was asked, which nobody needs.
         let opened = socket.opened().now_or_never().and_then(Result::ok);
-        let seat = room.seat(person);
         let talk = opened.map(|Opened { readable, writable, .. }| Talk {
             readable,
             writable,

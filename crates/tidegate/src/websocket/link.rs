@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::{Buf, BufMut};
 use tidegate_proto::websocket::{
@@ -24,7 +25,6 @@ use super::error::{Cause, WebSocketError};
 use super::layers::Layers;
 use super::{CloseOptions, read_buffers};
 use crate::http::Io;
-pub(crate) use counted::Counted;
 
 /// How a connection ended.
 pub(crate) type Ending = Result<CloseInfo, WebSocketError>;
@@ -61,6 +61,18 @@ pub(crate) struct Link {
 struct Ahead {
     messages: VecDeque<Message>,
     bytes: usize,
+}
+
+/// Counters, for statistics and deadlines.
+#[derive(Default)]
+pub(crate) struct Counted {
+    pub(crate) bytes_read: u64,
+    pub(crate) messages_read: u64,
+    pub(crate) messages_written: u64,
+    /// Messages and parts of them that the reader has taken.
+    pub(crate) taken: u64,
+    /// How often a write has waited, and how long altogether.
+    pub(crate) write_waits: Option<Box<(u64, Duration)>>,
 }
 
 /// Messages ahead of the reader may hold this much, and one message more.

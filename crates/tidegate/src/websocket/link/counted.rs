@@ -1,21 +1,7 @@
 //! What is only counted.
 
-use std::time::Duration;
-
 use super::super::stats::Stats;
-use super::Link;
-
-/// Counters, for statistics and deadlines.
-#[derive(Default)]
-pub(crate) struct Counted {
-    pub(crate) bytes_read: u64,
-    pub(crate) messages_read: u64,
-    pub(crate) messages_written: u64,
-    /// Messages and parts of them that the reader has taken.
-    pub(crate) taken: u64,
-    /// How often a write has waited, and how long altogether.
-    pub(crate) write_waits: Option<Box<(u64, Duration)>>,
-}
+use super::{Counted, Link};
 
 impl Link {
     pub(crate) fn stats(&self) -> Stats {

@@ -57,6 +57,10 @@ impl Head {
     }
 
     fn body(&self) -> State {
+        // nginx says "Content-Length: 0" here.
+        if self.status == 101 {
+            return State::Endless;
+        }
         if self.field("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
             return State::ChunkHead(Vec::new());
         }

@@ -220,7 +220,8 @@ impl Room {
     fn hear_publisher(&mut self, number: usize) -> Result<(), Failure> {
         let publisher = &mut self.publishers[number];
         let len = match publisher.stream.read(&mut self.input) {
-            Ok(0) => fail!("the server closed a publisher's connection"),
+            // A server that cannot take a publication may answer, or not, and close.
+            Ok(0) => return self.reconnect_publisher(number),
             Ok(len) => len,
             Err(error) if is_later(&error) => return Ok(()),
             Err(error) => return Err(error.into()),
@@ -238,6 +239,20 @@ impl Room {
             _ => self.refused += 1,
         }
         publisher.is_asking &= !is_answered;
+        Ok(())
+    }
+
+    fn reconnect_publisher(&mut self, number: usize) -> Result<(), Failure> {
+        let stream = self.connect()?;
+        stream.set_nonblocking(true)?;
+        self.poll.add(&stream, FIRST_PUBLISHER + number, false)?;
+        let publisher = &mut self.publishers[number];
+        // The old one leaves the poll when it is closed, which is here.
+        publisher.stream = stream;
+        publisher.responses = Responses::default();
+        publisher.request.clear();
+        publisher.sent = 0;
+        self.refused += u64::from(std::mem::take(&mut publisher.is_asking));
         Ok(())
     }
 

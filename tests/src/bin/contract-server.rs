@@ -255,11 +255,7 @@ async fn read_late(opened: Opened, order: &Order) -> Result<(), WebSocketError> 
     Ok(())
 }
 
-async fn close_on_message(
-    opened: Opened,
-    socket: &Connection,
-    order: &Order,
-) -> Result<(), WebSocketError> {
+async fn close_on_message(opened: Opened, socket: &Connection, order: &Order) -> Result<(), WebSocketError> {
     let Opened { mut readable, .. } = opened;
     readable.read().await?;
     order.close(socket);

@@ -33,7 +33,7 @@ export class Credited {
    * @param {WebSocket} socket an open one
    * @param {import("../../platform.js").Platform} platform
    * @param {import("../carrier.js").CarrierEvents} events
-   * @param {{ offered: string[], window: number, maxWindow: number, maxMessageBytes: number }} settings
+   * @param {{ offered: string[], window: number, maxWindow: number, maxMessageBytes: number, apart?: number }} settings
    */
   constructor(socket, platform, events, settings) {
     this.#socket = socket;

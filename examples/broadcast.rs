@@ -4,7 +4,7 @@
 //!
 //! `cargo run --package tidegate --example broadcast -- 127.0.0.1:9003`
 
-use tidegate::{Opened, Readable, WebSocketStream, Writable};
+use tidegate::{Connection, Opened, Readable, Writable};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::{Receiver, Sender, channel, error::RecvError};
 
@@ -17,7 +17,7 @@ async fn main() -> std::io::Result<()> {
     tidegate::serve(listener, move |socket| join(socket, room.clone())).await
 }
 
-async fn join(socket: WebSocketStream, room: Sender<String>) {
+async fn join(socket: Connection, room: Sender<String>) {
     let Ok(Opened { readable, writable, .. }) = socket.opened().await else { return };
     let heard = room.subscribe();
     tokio::select! {

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --package tidegate --example pipe -- 127.0.0.1:9002 ws://127.0.0.1:9001`
 
-use tidegate::{Opened, WebSocketError, WebSocketStream};
+use tidegate::{Connection, Opened, WebSocketError, WebSocketStream};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -23,7 +23,7 @@ async fn main() -> std::io::Result<()> {
     .await
 }
 
-async fn join(inner: &WebSocketStream, target: &str) -> Result<(), WebSocketError> {
+async fn join(inner: &Connection, target: &str) -> Result<(), WebSocketError> {
     let outer = WebSocketStream::connect(target)?;
     let Opened { readable: from_server, writable: to_server, .. } = outer.opened().await?;
     let Opened { readable: from_client, writable: to_client, .. } = inner.opened().await?;

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --package tidegate --example server -- 127.0.0.1:9001`
 
-use tidegate::{CloseInfo, Message, Opened, WebSocketError, WebSocketStream};
+use tidegate::{CloseInfo, Connection, Message, Opened, WebSocketError};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -19,7 +19,7 @@ async fn main() -> std::io::Result<()> {
     .await
 }
 
-async fn echo(socket: &WebSocketStream) -> Result<CloseInfo, WebSocketError> {
+async fn echo(socket: &Connection) -> Result<CloseInfo, WebSocketError> {
     let Opened { mut readable, mut writable, .. } = socket.opened().await?;
     while let Some(message) = readable.read().await? {
         if let Message::Text(text) = &message {

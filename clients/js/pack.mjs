@@ -10,6 +10,12 @@ import { fileURLToPath } from "node:url";
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const FROM_ROOT = ["LICENSE-MIT"];
 
+/** The entries beside the first, and what of it each has. */
+const ENTRIES = {
+  "connection.d.ts": "Connection, WebSocketError, type ConnectionOptions, type TransportName",
+  "stream.d.ts": "WebSocketStream, WebSocketError, type WebSocketStreamOptions",
+};
+
 const out = resolve(process.argv[2] ?? fail("usage: pack.mjs FOLDER"));
 const stage = join(out, "package");
 rmSync(stage, { recursive: true, force: true });
@@ -18,6 +24,8 @@ mkdirSync(stage, { recursive: true });
 tsc("--outDir", join(stage, "src"), "--removeComments");
 tsc("--outDir", join(stage, "types"), "--declaration", "--emitDeclarationOnly", "--stripInternal");
 rollUp(join(stage, "types"), "index.d.ts");
+for (const [entry, names] of Object.entries(ENTRIES))
+  writeFileSync(join(stage, "types", entry), `export { ${names} } from "./index.js";\n`);
 for (const name of ["src", "types"]) indentByTabs(join(stage, name));
 for (const name of ["README.md", "example"]) cpSync(join(HERE, name), join(stage, name), { recursive: true });
 for (const name of FROM_ROOT) cpSync(join(HERE, "../..", name), join(stage, name));

@@ -229,6 +229,21 @@ pub async fn open_pipe(acceptor: Acceptor, bytes: usize) -> (Raw<DuplexStream>, 
     (peer, socket.expect("the request is right"))
 }
 
+/// As [`open_pipe`], the library's end in `role`, with every default.
+pub async fn open_pipe_as(role: Role, bytes: usize) -> (Raw<DuplexStream>, WebSocketStream) {
+    match role {
+        Role::Server => open_pipe(Acceptor::new(), bytes).await,
+        Role::Client => {
+            let (near, far) = tokio::io::duplex(bytes);
+            let builder = WebSocketStream::builder("ws://h.example/x");
+            let socket = builder.connect_over(near).expect("the URL is right");
+            let mut peer = Raw::server(far);
+            peer.answers(without_deflate(), |_| ()).await;
+            (peer, socket)
+        }
+    }
+}
+
 /// The halves of an open socket.
 pub async fn halves(socket: &WebSocketStream) -> Opened {
     soon(socket.opened()).await.expect("it opens")

@@ -20,6 +20,9 @@ pub(crate) struct Page {
 /// What the page begins with.
 const HEAD: &str = include_str!("head.md");
 
+/// What does not reach its goal, and why: written by hand, behind the summary.
+const MISSES: &str = include_str!("misses.md");
+
 /// In a section's first line, between these, is its line of the summary.
 const BEGIN: &str = "<!-- begin ";
 const END: &str = "<!-- end ";
@@ -59,7 +62,7 @@ impl Page {
         let lines: Vec<&str> = sections.iter().filter_map(|section| summary_in(section)).collect();
         let text = format!(
             "{HEAD}\n{machine}\n\n## In short\n\n| measured | tidegate | / limit | best peer | / best peer | |\n\
-             |---|---:|---:|---|---:|---|\n{}\n\n{}",
+             |---|---:|---:|---|---:|---|\n{}\n\n{MISSES}\n{}",
             lines.join("\n"),
             sections.join("\n"),
         );

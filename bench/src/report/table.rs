@@ -17,7 +17,7 @@ pub(crate) fn markdown(results: &Results) -> String {
     }
     heads.extend(results.mode.columns.iter().map(|&column| column.to_owned()));
     if results.mode.is_a_rate() {
-        heads.extend(["load / server".to_owned(), "dropped".to_owned()]);
+        heads.extend(["server busy".to_owned(), "dropped".to_owned()]);
     }
     let columns = heads.len();
     if has_notes {
@@ -59,8 +59,8 @@ fn line(results: &Results, row: &Row, yardstick: Option<&Row>, best: Option<&Row
         cells.push(row.median(|figures| figures.others[column]).map_or("–".to_owned(), number));
     }
     if results.mode.is_a_rate() {
-        let load = row.median(|figures| figures.load_ns as f64 / figures.server_ns.max(1) as f64);
-        cells.push(format!("{:.2}", load.unwrap_or_default()));
+        let busy = row.median(|figures| figures.server_ns as f64 / figures.wall_ns.max(1) as f64);
+        cells.push(format!("{:.2}", busy.unwrap_or_default()));
         cells.push(row.dropped().to_string());
     }
     cells

@@ -1,7 +1,8 @@
-/** WebSocketStream with backpressure, in every browser and runtime. */
+/** WebSocketStream with backpressure, in every browser and runtime, and Connection, which outlives a WebSocket. */
 
 export { WebSocketStream } from "./websocket/stream.js";
 export { WebSocketError } from "./websocket/error.js";
+export { Connection } from "./connection.js";
 
 /**
  * @typedef {import("./websocket/options.js").WebSocketStreamOptions} WebSocketStreamOptions
@@ -11,5 +12,7 @@ export { WebSocketError } from "./websocket/error.js";
  * @typedef {import("./websocket/close_info.js").WebSocketCloseOptions} WebSocketCloseOptions
  * @typedef {import("./websocket/chunk.js").Chunk} Chunk
  * @typedef {import("./websocket/chunk.js").Writes} Writes
+ * @typedef {import("./connection/options.js").ConnectionOptions} ConnectionOptions
+ * @typedef {import("./transport/names.js").TransportName} TransportName
  * @typedef {import("./platform.js").Platform} Platform
  */

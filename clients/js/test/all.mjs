@@ -2,8 +2,7 @@
 // browser. The last line is `N passed, M failed`.
 //
 // Usage: all.mjs CONTRACT-SERVER [WORD], where WORD is in the names of the parts to run. Needs TIDEGATE_TOOLS.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { spawn, spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -17,14 +16,20 @@ const WS = `${TOOLS}/node_modules/ws/wrapper.mjs`;
 const AT_A_TIME = 2;
 const LIMIT_MS = 300_000;
 
-/** Starts a server that says its URL, and ends with its input. @param {string} command @param {string[]} words */
+/**
+ * Starts a server that says its URL, and another for sessions; it ends with its input.
+ *
+ * @param {string} command
+ * @param {string[]} words
+ */
 async function server(command, ...words) {
   const child = spawn(command, words, {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, TIDEGATE_TOOLS: TOOLS },
   });
-  const [url] = await once(createInterface({ input: child.stdout }), "line");
-  return { url: `${url}`, stop: () => child.stdin.end() };
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const [url, sessions] = [await lines.next(), await lines.next()].map(({ value }) => `${value}`);
+  return { url, sessions, stop: () => child.stdin.end() };
 }
 
 /**
@@ -35,40 +40,88 @@ async function server(command, ...words) {
  */
 
 /**
- * @param {string} url the contract server
- * @param {string} peer the same paths, by a peer that shares no code
+ * Where the paths of the contract are served, and where they may be carried by anything.
+ *
+ * @typedef {{ url: string, sessions: string }} Server
+ */
+
+/** @type {[string, string[], Record<string, string>?][]} */
+const RUNTIMES = [
+  ["node", ["node", "--no-warnings"], { TIDEGATE_WS: WS }],
+  ["node-undici", ["node", "--no-warnings", "--experimental-websocket"]],
+  ["deno", [program("deno"), "run", "--quiet", "-A"]],
+  ["bun", [program("bun")]],
+];
+
+/**
+ * The contract in runtimes.
+ *
+ * @param {typeof RUNTIMES} runtimes
+ * @param {string[]} lanes
+ * @param {string} url
  * @returns {Part[]}
  */
-function parts(url, peer) {
-  const units = readdirSync(`${HERE}unit`).filter((name) => name.endsWith(".test.js"));
-  const runtimes = [
-    ["node", ["node", "--no-warnings"], { TIDEGATE_WS: WS }],
-    ["node-undici", ["node", "--no-warnings", "--experimental-websocket"], {}],
-    ["deno", [program("deno"), "run", "--quiet", "-A"], {}],
-    ["bun", [program("bun")], {}],
-  ];
-  const inRuntimes = runtimes.flatMap(([name, command, env]) =>
-    ["classic", "credits"].map((lane) => ({
-      name: `${name}-${lane}`,
-      command: [...command, "run.js", lane, url],
-      env,
-    })),
+function inRuntimes(runtimes, lanes, url, prefix = "") {
+  return runtimes.flatMap(([name, command, env]) =>
+    lanes.map((lane) => ({ name: `${prefix}${name}-${lane}`, command: [...command, "run.js", lane, url], env })),
   );
-  const browser = (/** @type {string} */ name, /** @type {string} */ lane) => ({
-    name: `${name}-${lane}`,
-    command: ["node", "browser/contract.mjs", name, lane, url],
-  });
+}
+
+/** The contract in a browser. @param {string} name @param {string[]} lanes @param {string} url @returns {Part} */
+function inBrowser(name, lanes, url) {
+  return {
+    name: `${name}-${lanes.join("-and-")}`,
+    command: ["node", "browser/contract.mjs", name, lanes.join(","), url],
+  };
+}
+
+/**
+ * A Connection, over what it chooses and over each transport alone.
+ *
+ * @param {Server} ours
+ * @param {Server} peer
+ * @returns {Part[]}
+ */
+function sessionParts(ours, peer) {
+  const ways = ["websocket", "stream", "sse", "long-poll", "poll"].map((way) => `session-${way}`);
+  const [node, ...others] = RUNTIMES;
+  const hasNginx = spawnSync("nginx", ["-v"]).status === 0;
+  if (!hasNginx) console.log("there is no nginx here, so nothing is tested behind it");
   return [
-    browser("firefox", "classic"),
-    browser("chromium", "classic"),
-    browser("firefox", "credits"),
-    browser("chromium", "credits"),
-    browser("chromium", "native"),
-    { name: "hazards", command: ["node", "browser/hazards.mjs", url] },
+    ...(hasNginx ? [{ name: "nginx-session", command: ["node", "nginx.mjs", ours.sessions] }] : []),
+    ...["firefox", "chromium"].flatMap((name) => [
+      { name: `${name}-chaos`, command: ["node", "browser/chaos.mjs", name, ours.sessions] },
+      { name: `${name}-lifecycle`, command: ["node", "browser/lifecycle.mjs", name] },
+      inBrowser(name, ways.slice(0, 2), ours.sessions),
+      inBrowser(name, ways.slice(2, 4), ours.sessions),
+      inBrowser(name, ["session", ...ways.slice(4)], ours.sessions),
+    ]),
+    ...inRuntimes([node], ways, ours.sessions),
+    ...inRuntimes(others, ["session", "session-stream", "session-sse"], ours.sessions),
+    ...inRuntimes([node], ["session", ...ways], peer.sessions, "peer-"),
+  ];
+}
+
+/**
+ * @param {Server} ours the contract server
+ * @param {Server} peer the same paths, by a peer that shares no code
+ * @returns {Part[]}
+ */
+function parts(ours, peer) {
+  const units = readdirSync(`${HERE}unit`).filter((name) => name.endsWith(".test.js"));
+  const [node] = RUNTIMES;
+  return [
+    inBrowser("firefox", ["classic"], ours.url),
+    inBrowser("chromium", ["classic"], ours.url),
+    inBrowser("firefox", ["credits"], ours.url),
+    inBrowser("chromium", ["credits"], ours.url),
+    inBrowser("chromium", ["native"], ours.url),
+    { name: "hazards", command: ["node", "browser/hazards.mjs", ours.url] },
     { name: "types", command: [program("tsc"), "-p", PACKAGE] },
     ...units.map((name) => ({ name, command: ["node", "--test", "--test-timeout=60000", `unit/${name}`] })),
-    .../** @type {Part[]} */ (inRuntimes),
-    { name: "credits-peer", command: ["node", "run.js", "credits", peer], env: { TIDEGATE_WS: WS } },
+    ...inRuntimes(RUNTIMES, ["classic", "credits"], ours.url),
+    ...inRuntimes([node], ["credits"], peer.url, "peer-"),
+    ...sessionParts(ours, peer),
   ];
 }
 
@@ -108,7 +161,7 @@ function tallyOf(output) {
 const [contractServer, word = ""] = process.argv.slice(2);
 const ours = await server(contractServer);
 const peer = await server("node", `${HERE}peer/server.mjs`);
-const queue = parts(ours.url, peer.url).filter(({ name }) => name.includes(word));
+const queue = parts(ours, peer).filter(({ name }) => name.includes(word));
 const sum = { passed: 0, failed: 0 };
 const worker = async () => {
   for (let part = queue.shift(); part; part = queue.shift()) {

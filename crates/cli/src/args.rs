@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use http::{HeaderName, HeaderValue};
-use tidegate::{CloseCode, CloseOptions, MAX_REASON_BYTES};
+use tidegate::{CloseCode, CloseOptions, MAX_REASON_BYTES, Transport};
 
 use crate::address::ListenAddress;
 
@@ -21,6 +21,7 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   tidegate demo                               a page to look at, on http://127.0.0.1:8080
+  tidegate serve                              channels: post to a URL, and read it in five ways
   tidegate listen :9001                       an echo server
   tidegate connect ws://127.0.0.1:9001        lines typed here are messages, messages are lines
   tidegate connect wss://feed.example | jq .  a slow reader slows the server, and loses nothing
@@ -35,6 +36,7 @@ Exit codes:
 pub(crate) enum Command {
     Connect(ConnectArgs),
     Listen(ListenArgs),
+    Serve(ServeArgs),
     Demo(DemoArgs),
 }
 
@@ -49,6 +51,10 @@ pub(crate) enum Command {
 pub(crate) struct ConnectArgs {
     /// The server: ws://…, wss://…, or http:// and https:// for the same
     pub(crate) url: String,
+    /// Keep a session that outlives what carries it; auto tries WebSocket, then what works in its place [default: a
+    /// plain WebSocket]
+    #[arg(short, long, value_name = "NAME", value_enum)]
+    pub(crate) transport: Option<TransportName>,
     /// Bytes instead of lines, both ways: chunks of input up to 64 KiB are binary messages
     #[arg(short, long)]
     pub(crate) binary: bool,
@@ -96,12 +102,45 @@ pub(crate) struct ConnectArgs {
     pub(crate) verbose: bool,
 }
 
+/// What carries a connection, by the names of docs/sessions.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum TransportName {
+    /// WebSocket first, then what works in its place
+    Auto,
+    /// A WebSocket
+    Websocket,
+    /// HTTP streaming
+    Stream,
+    /// Server-Sent Events
+    Sse,
+    /// Long polling
+    LongPoll,
+    /// Polling
+    Poll,
+}
+
+impl TransportName {
+    /// The transports to try; none stands for all.
+    pub(crate) fn transports(self) -> Option<Transport> {
+        match self {
+            Self::Auto => None,
+            Self::Websocket => Some(Transport::WebSocket),
+            Self::Stream => Some(Transport::Stream),
+            Self::Sse => Some(Transport::EventStream),
+            Self::LongPoll => Some(Transport::LongPoll),
+            Self::Poll => Some(Transport::Poll),
+        }
+    }
+}
+
 const CONNECT_EXAMPLES: &str = "\
 Examples:
   tidegate connect ws://127.0.0.1:9001
   printf 'My name is John\\n' | tidegate connect -k ws://127.0.0.1:8080/hello
   tidegate connect -k wss://feed.example/ticks --protocol ticks.v1 < /dev/null | slow-program
   tidegate connect -b ws://127.0.0.1:9001 < photo.jpg > copy.jpg
+  tidegate connect --transport auto https://feed.example/ticks     goes on after a tunnel, by what works there
+  tidegate connect --transport sse http://127.0.0.1:9001
   tidegate connect wss://localhost:9443 --ca ca.pem -H 'Authorization: Bearer secret' --close 4000:done";
 
 /// Serve WebSockets: an echo, a fire hose, or a broadcast.
@@ -166,6 +205,46 @@ Examples:
   tidegate listen :9443 --tls-cert cert.pem --tls-key key.pem --protocol chat -v
   tidegate listen :0 > url.txt &           for a script: the file holds the URL";
 
+/// Serve channels: each is a URL, published to by POST, and read by WebSocket, EventSource, fetch or polling.
+///
+/// Prints one line on standard output, the URL of the address really used, and everything else on standard error.
+/// A channel is made when it is first named. It keeps the newest publications, so a reader that comes again goes on
+/// where it stopped, and one that comes too late is told what it has missed. Nobody is asked who they are: let only
+/// those reach the address who may read and publish.
+#[derive(Debug, clap::Args)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub(crate) struct ServeArgs {
+    /// HOST:PORT, or :PORT for this machine alone (0.0.0.0:PORT for every interface); port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: ListenAddress,
+    /// How many publications a reader gets first that names no position
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    pub(crate) newcomers: u64,
+    /// How much a channel keeps; K and M may follow
+    #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_size)]
+    pub(crate) history: usize,
+    /// The longest publication; K and M may follow
+    #[arg(long, value_name = "BYTES", default_value = "64K", value_parser = parse_size)]
+    pub(crate) max_publication: usize,
+    /// The most channels at a time
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = parse_count)]
+    pub(crate) max_channels: usize,
+    /// The most connections at a time; further ones wait
+    #[arg(long, value_name = "COUNT", default_value_t = 65_536, value_parser = parse_count)]
+    pub(crate) max_connections: usize,
+    /// Let pages of this origin publish and read, too; may be repeated, and * stands for all
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    pub(crate) allow_origins: Vec<String>,
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  tidegate serve
+  tidegate serve --listen 0.0.0.0:8080 --allow-origin https://app.example
+  curl -d 'high water at 12:30' http://127.0.0.1:8080/channels/tides
+  curl -N -H 'Accept: text/event-stream' http://127.0.0.1:8080/channels/tides
+  tidegate connect ws://127.0.0.1:8080/channels/tides";
+
 /// Serve a page with everything at once: a chat, a greeting, the fire hose side by side.
 ///
 /// Prints one line on standard output, the URL of the page.
@@ -181,7 +260,8 @@ const DEMO_EXAMPLES: &str = "\
 Examples:
   tidegate demo
   tidegate demo --listen :0
-  printf 'My name is John\\n' | tidegate connect -k ws://127.0.0.1:8080/hello";
+  printf 'My name is John\\n' | tidegate connect -k ws://127.0.0.1:8080/hello
+  curl -d 'hello, all' http://127.0.0.1:8080/publish";
 
 fn parse_close(text: &str) -> Result<CloseOptions, String> {
     let (code, reason) = text.split_once(':').unwrap_or((text, ""));
@@ -225,6 +305,13 @@ fn parse_size(text: &str) -> Result<usize, String> {
     usize::try_from(bytes).map_err(|error| error.to_string())
 }
 
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a number from 1 on is needed".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed")?;
     match Duration::try_from_secs_f64(seconds) {
@@ -263,6 +350,16 @@ mod tests {
         for command in Args::command().get_subcommands() {
             let help = command.get_after_help().unwrap().to_string();
             assert!(help.contains(&format!("tidegate {}", command.get_name())), "{help}");
+        }
+    }
+
+    #[test]
+    fn transports_have_the_names_of_the_protocol() {
+        use clap::ValueEnum;
+        for name in TransportName::value_variants() {
+            let value = name.to_possible_value().unwrap();
+            let expected = name.transports().map_or("auto", Transport::name);
+            assert_eq!(value.get_name(), expected);
         }
     }
 

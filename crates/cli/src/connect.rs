@@ -12,8 +12,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tidegate::{
-    CancellationToken, Cause, CloseInfo, CloseOptions, Opened, Readable, WebSocketError, WebSocketStream,
-    Writable,
+    CancellationToken, Cause, CloseInfo, CloseOptions, Connection, Opened, Readable, WebSocketError, Writable,
 };
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -28,14 +27,13 @@ const LEAVING: Duration = Duration::from_secs(2);
 
 /// Connects, and runs until the connection has ended.
 pub(crate) fn run(args: &ConnectArgs) -> Outcome {
-    let builder = setup::builder(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
     let outcome = runtime.block_on(async {
         let mut interrupts = Interrupts::catch()?;
-        let socket = builder.connect().map_err(|error| setup::misuse_or_failure(&error))?;
+        let socket = setup::connect(args)?;
         let opened = tokio::select! {
             opened = socket.opened() => opened.map_err(|error| Failure::failed(explain(&error)))?,
             () = interrupts.next() => return Err(Failure::failed("interrupted before the connection was open")),
@@ -53,13 +51,13 @@ pub(crate) fn run(args: &ConnectArgs) -> Outcome {
 /// An open connection with standard input and output.
 struct Session<'a> {
     args: &'a ConnectArgs,
-    socket: &'a WebSocketStream,
+    socket: &'a Connection,
     /// Fires when this end sends its Close.
     closing: CancellationToken,
 }
 
 impl<'a> Session<'a> {
-    fn new(args: &'a ConnectArgs, socket: &'a WebSocketStream) -> Self {
+    fn new(args: &'a ConnectArgs, socket: &'a Connection) -> Self {
         Self { args, socket, closing: CancellationToken::new() }
     }
 
@@ -203,8 +201,11 @@ async fn until(at: Option<Instant>) {
 }
 
 /// Tells what was agreed when the connection opened.
-fn tell_open(socket: &WebSocketStream, opened: &Opened) {
+fn tell_open(socket: &Connection, opened: &Opened) {
     let mut line = format!("connected to {}", socket.url());
+    if let Some(transport) = socket.transport().filter(|_| socket.is_session()) {
+        line.push_str(&format!(", by {transport}"));
+    }
     if !opened.protocol.is_empty() {
         line.push_str(&format!(", protocol {}", opened.protocol));
     }

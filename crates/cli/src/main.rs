@@ -1,7 +1,7 @@
 //! The `tidegate` command: talk WebSocket with backpressure from a terminal.
 //!
 //! ```text
-//! main → args → connect (input → socket → output), listen, demo → address, interrupt, log → exit
+//! main → args → connect (input → socket → output), listen, serve, demo → address, interrupt, log → exit
 //! ```
 
 mod address;
@@ -12,6 +12,7 @@ mod exit;
 mod interrupt;
 mod listen;
 mod log;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     exit::end(match args.command {
         Command::Connect(args) => connect::run(&args),
         Command::Listen(args) => listen::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Demo(args) => demo::run(&args),
     })
 }

@@ -1,15 +1,16 @@
 /**
- * Chat over one WebSocket: what a page sends, the server publishes to every open page.
+ * Chat by any transport: what a page sends, the server publishes to every open page.
  *
  * @typedef {object} ChatMessage
  * @property {number} offset
  * @property {string} name
  * @property {string} text
  * @property {number} at milliseconds since 1970
+ * @property {string} via the transport of whoever wrote it
  */
 
-import { byId, create, socketOrigin, storage } from "./dom.js";
-import { ReconnectingSocket } from "./reconnect.js";
+import { byId, create, storage } from "./dom.js";
+import { TRANSPORTS, openLink } from "./links.js";
 
 const TEXT_LIMIT = 2000;
 const NAME_LIMIT = 40;
@@ -34,16 +35,21 @@ class Chat {
   #stateText = byId("chat-state-text", HTMLElement);
   #countdown = byId("chat-countdown", HTMLElement);
   #online = byId("chat-online", HTMLElement);
+  #present = byId("chat-present", HTMLUListElement);
+  #via = byId("chat-via", HTMLSelectElement);
+  #how = byId("chat-how", HTMLElement);
   #own = new OwnMessages();
   /** Keys of the shown messages and gaps, oldest first. @type {Set<string>} */
   #shown = new Set();
   #rejoining = false;
   #gaps = 0;
-  /** @type {ReconnectingSocket} */
-  #socket;
+  /** @type {import("./links.js").Link | undefined} */
+  #link;
 
   constructor() {
-    this.#name.value = storage("localStorage").get(NAME_KEY)?.slice(0, NAME_LIMIT) || guestName();
+    const asked = new URLSearchParams(location.search);
+    const name = asked.get("name") ?? storage("localStorage").get(NAME_KEY);
+    this.#name.value = name?.slice(0, NAME_LIMIT) || guestName();
     this.#name.addEventListener("change", () => this.#rename());
     byId("chat-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
@@ -54,10 +60,25 @@ class Chat {
       event.preventDefault();
       this.#submit();
     });
-    this.#socket = new ReconnectingSocket(`${socketOrigin}/chat`, {
-      onState: (state, seconds) => this.#showState(state, seconds),
-      onText: (text) => this.#receive(text),
+    for (const [via, { label }] of Object.entries(TRANSPORTS)) this.#via.append(new Option(label, via));
+    const via = asked.get("via") ?? "";
+    this.#via.value = via in TRANSPORTS ? via : "websocket";
+    this.#via.addEventListener("change", () => this.#connect());
+    this.#connect();
+  }
+
+  /** Comes in by the transport that is chosen. What was shown stays; what comes again is known by its key. */
+  #connect() {
+    this.#link?.close();
+    const via = /** @type {import("./links.js").Via} */ (this.#via.value);
+    this.#how.textContent = TRANSPORTS[via].how;
+    let link;
+    const isCurrent = () => link === undefined || link === this.#link;
+    link = openLink(via, this.#name.value, {
+      onState: (state, seconds) => isCurrent() && this.#showState(state, seconds),
+      onText: (text) => isCurrent() && this.#receive(text),
     });
+    this.#link = link;
   }
 
   #rename() {
@@ -70,7 +91,7 @@ class Chat {
     const name = this.#name.value.trim().slice(0, NAME_LIMIT);
     this.#text.focus();
     if (!text || !name) return;
-    if (!this.#socket.send(JSON.stringify({ name, text }))) return; // the text stays in its field
+    if (!this.#link?.send(JSON.stringify({ name, text }))) return; // the text stays in its field
     this.#own.sent(name, text);
     this.#text.value = "";
   }
@@ -81,14 +102,16 @@ class Chat {
     if (typeof value.online === "number") {
       this.#online.textContent = `${value.online} online`;
       this.#online.hidden = false;
+      if (Array.isArray(value.participants)) this.#showPresent(value.participants);
       if (this.#rejoining) this.#giveBack();
       return;
     }
-    if (typeof value.missed === "number") return this.#addGap(value.missed);
+    if (value.gap) return this.#addGap(value.gap.missed);
     const { offset, name, text, at } = value;
+    const via = String(value.via);
     if (typeof offset !== "number" || typeof at !== "number") return;
     if (typeof name !== "string" || typeof text !== "string") return;
-    this.#add({ offset, name: name.slice(0, NAME_LIMIT), text: text.slice(0, TEXT_LIMIT), at });
+    this.#add({ offset, name: name.slice(0, NAME_LIMIT), text: text.slice(0, TEXT_LIMIT), at, via });
   }
 
   /** @param {ChatMessage} message */
@@ -99,10 +122,19 @@ class Chat {
     this.#append(key, render(message, mine, this.#list.lastElementChild), mine);
   }
 
-  /** The server keeps so much and no more: a page that was too slow for it is told. @param {number} missed */
+  /** Everybody who is there, each with its transport. @param {{ name: string, via: string }[]} participants */
+  #showPresent(participants) {
+    this.#present.replaceChildren(...participants.map(({ name, via }) => {
+      const item = create("li", "participant");
+      item.append(create("span", "participant-name", String(name)), badge(String(via)));
+      return item;
+    }));
+  }
+
+  /** The server keeps so much and no more: a page that was too slow for it is told. @param {number | null} missed */
   #addGap(missed) {
     this.#gaps += 1;
-    const words = missed === 1 ? "1 message was missed" : `${missed} messages were missed`;
+    const words = missed === 1 ? "1 message was missed" : `${missed ?? "Some"} messages were missed`;
     this.#append(`gap ${this.#gaps}`, create("li", "gap", words), false);
   }
 
@@ -203,11 +235,19 @@ function render(message, mine, previous) {
     time.textContent = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   }
   const head = create("p", "message-head");
-  head.append(create("b", "message-name", mine ? `${message.name} (you)` : message.name), time);
+  head.append(create("b", "message-name", mine ? `${message.name} (you)` : message.name), badge(message.via), time);
   const body = create("div", "bubble");
   body.append(head, create("p", "message-text", message.text));
   item.append(face, body);
   return item;
+}
+
+/** How somebody takes part. @param {string} via */
+function badge(via) {
+  const known = /** @type {Record<string, { label: string }>} */ (TRANSPORTS);
+  const mark = create("span", "via", known[via]?.label ?? via);
+  mark.dataset.via = via;
+  return mark;
 }
 
 /** @param {string} name */

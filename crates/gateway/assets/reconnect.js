@@ -22,6 +22,7 @@ export class ReconnectingSocket {
   #attempt = 0;
   #retryAt = 0;
   #openedAt = 0;
+  #ending = new AbortController();
 
   /**
    * @param {string} url
@@ -30,11 +31,12 @@ export class ReconnectingSocket {
   constructor(url, events) {
     this.url = url;
     this.events = events;
-    window.addEventListener("online", () => this.#retryNow());
-    window.addEventListener("pageshow", () => this.#retryNow());
+    const { signal } = this.#ending;
+    window.addEventListener("online", () => this.#retryNow(), { signal });
+    window.addEventListener("pageshow", () => this.#retryNow(), { signal });
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.#retryNow();
-    });
+    }, { signal });
     this.#connect();
   }
 
@@ -52,6 +54,13 @@ export class ReconnectingSocket {
     return true;
   }
 
+  /** Ends it for good; nothing more is told. */
+  close() {
+    this.#ending.abort();
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+  }
+
   #connect() {
     clearTimeout(this.#timer);
     this.events.onState("connecting", 0);
@@ -60,15 +69,16 @@ export class ReconnectingSocket {
     const limit = setTimeout(() => socket.close(), OPENING_LIMIT_MS);
     socket.onopen = () => {
       clearTimeout(limit);
+      if (this.#ending.signal.aborted) return;
       this.#openedAt = Date.now();
       this.events.onState("open", 0);
     };
     socket.onmessage = ({ data }) => {
-      if (typeof data === "string") this.events.onText(data);
+      if (typeof data === "string" && !this.#ending.signal.aborted) this.events.onText(data);
     };
     socket.onclose = () => {
       clearTimeout(limit);
-      this.#wait();
+      if (!this.#ending.signal.aborted) this.#wait();
     };
   }
 

@@ -8,7 +8,8 @@ const FEEDBACK_MS = 1600;
 export function startTerminal() {
   for (const line of document.querySelectorAll("[data-command]")) {
     if (!(line instanceof HTMLElement)) continue;
-    const code = create("code", "", line.dataset.command?.replace("ORIGIN", socketOrigin));
+    const command = line.dataset.command?.replace("ORIGIN", socketOrigin).replace("HTTP", location.origin);
+    const code = create("code", "", command);
     const button = create("button", "copy", "Copy");
     button.setAttribute("type", "button");
     button.setAttribute("aria-label", `Copy: ${code.textContent}`);

@@ -1,186 +1,195 @@
 //! Which path gives what.
 
-use std::future::Future;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use tidegate::{Acceptor, Refusal, Upgrading, WebSocketStream};
-use tokio::sync::OwnedSemaphorePermit;
+use tidegate::{Acceptor, WebSocketStream};
 
+use crate::assets;
 use crate::chat::Chat;
-use crate::firehose::{LayError, Meters};
-use crate::{assets, chat, echo, firehose, hello};
+use crate::doors::{Door, Doors, Kind, Room, Settings};
+use crate::front::{Client, Framing, Handling, Head, Reply, Site, open, send};
+use crate::{echo, firehose, hello};
+
+/// Where the channels are.
+const CHANNELS: &str = "/channels/";
+
+/// What `tidegate serve` offers: channels.
+pub(crate) struct Gateway {
+    doors: Arc<Doors>,
+}
+
+/// What `tidegate demo` offers: a page, what it uses, and channels, of which one is a chat.
+pub(crate) struct Demo {
+    doors: Arc<Doors>,
+    chat: Arc<Chat>,
+    meters: firehose::Meters,
+    echo_acceptor: Acceptor,
+    firehose_acceptor: Acceptor,
+    hello_acceptor: Acceptor,
+}
 
 /// The page loads nothing from elsewhere, and talks to nobody else but the WebSockets of its host, which older
 /// browsers do not take for `'self'`.
 const CONTENT_POLICY: &str =
     "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self'; img-src 'self' data:";
 
-/// The demo: its paths, and what stands behind them.
-pub(crate) struct Routes {
-    chat: Arc<Chat>,
-    meters: Meters,
-    chat_acceptor: Acceptor,
-    echo_acceptor: Acceptor,
-    firehose_acceptor: Acceptor,
-    hello_acceptor: Acceptor,
+/// The one channel that is a chat.
+const CHAT: &str = "chat";
+
+const WELCOME: &str = "\
+Tidegate: a channel is a URL.
+
+  curl -d 'hello' URL/channels/news                               publish
+  curl URL/channels/news                                          what there is
+  curl -N -H 'Accept: text/event-stream' URL/channels/news        follow it, also by EventSource
+  curl -N -H 'Accept: application/x-ndjson' URL/channels/news     follow it, line by line
+  curl -H 'Prefer: wait=30' URL/channels/news?last=0              wait for the next one
+  tidegate connect WSURL/channels/news                            both ways
+";
+
+impl Gateway {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { doors: Arc::new(Doors::new(settings)) }
+    }
 }
 
-type Answer = Response<Full<Bytes>>;
+impl Site for Gateway {
+    fn handle(self: &Arc<Self>, head: &Head<'_>, client: Client) -> Handling {
+        match head.path().strip_prefix(CHANNELS) {
+            Some(name) => self.doors.handle(&Door::new(name, Kind::Any, Room::Plain), head, client),
+            None if head.path() == "/" => read_only(head, client, || {
+                let host = head.header("host").unwrap_or("localhost");
+                let text = WELCOME
+                    .replace("WSURL", &format!("ws://{host}"))
+                    .replace("URL", &format!("http://{host}"));
+                Reply::new(200, TEXT, text).header("Cache-Control", "no-cache")
+            }),
+            None => reply(client, head, Reply::reason(404, NOTHING)),
+        }
+    }
+}
 
-/// A place among the connections that there may be at a time.
-type Slot = Arc<OwnedSemaphorePermit>;
-
-impl Default for Routes {
-    fn default() -> Self {
+impl Demo {
+    pub(crate) fn new() -> Self {
         Self {
+            doors: Arc::new(Doors::new(Settings::default())),
             chat: Arc::default(),
-            meters: Meters::default(),
-            chat_acceptor: Acceptor::new().config(chat::config()),
+            meters: firehose::Meters::default(),
             echo_acceptor: Acceptor::new(),
             firehose_acceptor: Acceptor::new().config(firehose::config()),
             hello_acceptor: Acceptor::new().config(hello::config()),
         }
     }
+
+    fn chat_door(&self, kind: Kind) -> Door {
+        Door::new(CHAT, kind, Room::Chat(self.chat.clone()))
+    }
 }
 
-impl Routes {
-    /// The response to a request. Where it opens a WebSocket, a task of its own goes on with that, and holds `slot`.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, slot: &Slot) -> Answer {
-        let answer = match request.uri().path() {
-            "/chat" => self.open_chat(request, slot).await,
-            "/hello" => open(request, &self.hello_acceptor, slot, hello::greet).await,
-            "/echo" => open(request, &self.echo_acceptor, slot, echo::echo).await,
-            "/firehose" => self.open_firehose(request, slot).await,
-            "/firehose/pushed" => Ok(read_only(&request, |request| self.pushed(request))),
-            _ => Ok(read_only(&request, file)),
+impl Site for Demo {
+    fn handle(self: &Arc<Self>, head: &Head<'_>, client: Client) -> Handling {
+        let door = match head.path() {
+            "/chat" => self.chat_door(Kind::Socket),
+            "/subscribe" => self.chat_door(Kind::Subscribe),
+            "/publish" => self.chat_door(Kind::Publish),
+            "/chat/present" => {
+                let present =
+                    || Reply::new(200, JSON, self.chat.present()).header("Cache-Control", "no-store");
+                return read_only(head, client, present);
+            }
+            "/tutorial" => return read_only(head, client, tutorial),
+            "/hello" => return socket(head, client, &self.hello_acceptor, hello::greet),
+            "/echo" => return socket(head, client, &self.echo_acceptor, echo::echo),
+            "/firehose" => return self.open_firehose(head, client),
+            "/firehose/pushed" => return read_only(head, client, || self.pushed(head.query())),
+            path => match path.strip_prefix(CHANNELS) {
+                Some(CHAT) => self.chat_door(Kind::Any),
+                Some(name) => Door::new(name, Kind::Any, Room::Plain),
+                None => return read_only(head, client, || file(path)),
+            },
         };
-        let mut response = answer.unwrap_or_else(|refusal| refusal.into_response().map(Full::from));
-        let headers = response.headers_mut();
-        set(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
-        set(headers, CONTENT_SECURITY_POLICY, CONTENT_POLICY);
-        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
-        response
+        self.doors.handle(&door, head, client)
     }
+}
 
-    async fn open_chat(&self, request: Request<Incoming>, slot: &Slot) -> Result<Answer, Refusal> {
-        let chat = self.chat.clone();
-        open(request, &self.chat_acceptor, slot, |socket| chat::take_part(socket, chat)).await
-    }
-
-    async fn open_firehose(&self, request: Request<Incoming>, slot: &Slot) -> Result<Answer, Refusal> {
-        let query = request.uri().query().unwrap_or_default().to_owned();
-        let (response, opening) = judge(request, &self.firehose_acceptor, slot).await?;
-        let order = firehose::Order::parse(&query)
-            .map_err(|reason| Refusal::new(StatusCode::BAD_REQUEST, reason.to_string()))?;
+impl Demo {
+    fn open_firehose(self: &Arc<Self>, head: &Head<'_>, client: Client) -> Handling {
+        let order = match firehose::Order::parse(head.query()) {
+            Ok(order) => order,
+            Err(reason) => return reply(client, head, Reply::reason(400, reason.to_string())),
+        };
+        if !head.lists("upgrade", "websocket") {
+            return socket(head, client, &self.firehose_acceptor, |_| async {});
+        }
         // Before the response is sent, so that whoever sees the socket open can ask how much was pushed.
-        let meter =
-            self.meters.lay(order.id).map_err(|error| Refusal::new(status_of(&error), error.to_string()))?;
-        opening.start(move |socket| firehose::push(socket, order.size, meter));
-        Ok(response)
+        match self.meters.lay(order.id) {
+            Ok(meter) => socket(head, client, &self.firehose_acceptor, move |socket| {
+                firehose::push(socket, order.size, meter)
+            }),
+            Err(error) => {
+                let status = if error == firehose::LayError::InUse { 409 } else { 503 };
+                reply(client.last(), head, Reply::reason(status, error.to_string()))
+            }
+        }
     }
 
-    fn pushed(&self, request: &Request<Incoming>) -> Answer {
-        let id = match firehose::Order::parse(request.uri().query().unwrap_or_default()) {
+    fn pushed(&self, query: &str) -> Reply {
+        let id = match firehose::Order::parse(query) {
             Ok(order) => order.id,
-            Err(reason) => return plain(StatusCode::BAD_REQUEST, &reason.to_string()),
+            Err(reason) => return Reply::reason(400, reason.to_string()),
         };
-        let Some(id) = id else { return plain(StatusCode::BAD_REQUEST, "id is missing") };
+        let Some(id) = id else { return Reply::reason(400, "id is missing") };
         let Some(reading) = self.meters.read(id) else {
-            return plain(StatusCode::NOT_FOUND, "no hose has this id");
+            return Reply::reason(404, "no hose has this id");
         };
-        let mut response = respond(StatusCode::OK, "application/json", reading.to_json().into());
-        set(response.headers_mut(), CACHE_CONTROL, "no-store");
-        response
+        Reply::new(200, JSON, reading.to_json()).header("Cache-Control", "no-store")
     }
 }
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+const NOTHING: &str = "there is nothing here";
 
 /// Opens a WebSocket, and runs `handler` for it in a task of its own.
-async fn open<F>(
-    request: Request<Incoming>,
+fn socket<F>(
+    head: &Head<'_>,
+    client: Client,
     acceptor: &Acceptor,
-    slot: &Slot,
     handler: impl FnOnce(WebSocketStream) -> F + Send + 'static,
-) -> Result<Answer, Refusal>
+) -> Handling
 where
-    F: Future<Output = ()> + Send,
+    F: Future<Output = ()> + Send + 'static,
 {
-    let (response, opening) = judge(request, acceptor, slot).await?;
-    opening.start(handler);
-    Ok(response)
+    open(head, client, acceptor, handler)
 }
 
-/// A request that opens a WebSocket, once its response has been sent.
-struct Opening {
-    upgrading: Upgrading,
-    slot: Slot,
-}
-
-async fn judge(
-    mut request: Request<Incoming>,
-    acceptor: &Acceptor,
-    slot: &Slot,
-) -> Result<(Answer, Opening), Refusal> {
-    let (response, upgrading) = acceptor.upgrade(&mut request).await?;
-    Ok((response.map(|()| Full::default()), Opening { upgrading, slot: slot.clone() }))
-}
-
-impl Opening {
-    fn start<F>(self, handler: impl FnOnce(WebSocketStream) -> F + Send + 'static)
-    where
-        F: Future<Output = ()> + Send,
-    {
-        tokio::spawn(async move {
-            let Self { upgrading, slot } = self;
-            // A client that goes away before it has the response needs no socket.
-            let Ok(socket) = upgrading.open().await else { return };
-            handler(socket).await;
-            drop(slot);
-        });
+/// Answers GET and HEAD (for which the body is left out); 405 to all else.
+fn read_only(head: &Head<'_>, client: Client, answer: impl FnOnce() -> Reply) -> Handling {
+    if matches!(head.method(), "GET" | "HEAD") {
+        return reply(client, head, answer());
     }
+    let refusal = Reply::reason(405, "only GET and HEAD are served here").header("Allow", "GET, HEAD");
+    reply(client, head, refusal)
 }
 
-/// Answers GET and HEAD (for which the server leaves the body out); 405 to all else.
-fn read_only(request: &Request<Incoming>, answer: impl FnOnce(&Request<Incoming>) -> Answer) -> Answer {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return answer(request);
+/// Sends a reply, with the header lines that everything has here.
+fn reply(client: Client, head: &Head<'_>, reply: Reply) -> Handling {
+    // A body that nobody reads ends the connection.
+    let client = if head.framing() == Framing::None { client } else { client.last() };
+    let reply =
+        reply.header("X-Content-Type-Options", "nosniff").header("Content-Security-Policy", CONTENT_POLICY);
+    Box::pin(send(client, reply))
+}
+
+/// Each page gets an address of its own, so that two tabs do not share a position: see the cookies of a channel.
+fn tutorial() -> Reply {
+    let location = format!("/tutorial.html?tab={:08x}", crate::chat::new_id());
+    Reply::reason(303, "a page of your own").header("Location", location).header("Cache-Control", "no-store")
+}
+
+fn file(path: &str) -> Reply {
+    match assets::find(path) {
+        Some(asset) => Reply::new(200, asset.content_type, asset.body).header("Cache-Control", "no-cache"),
+        None => Reply::reason(404, NOTHING),
     }
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served here");
-    set(response.headers_mut(), ALLOW, "GET, HEAD");
-    response
-}
-
-fn file(request: &Request<Incoming>) -> Answer {
-    match assets::find(request.uri().path()) {
-        Some(asset) => respond(StatusCode::OK, asset.content_type, Bytes::from_static(asset.body)),
-        None => plain(StatusCode::NOT_FOUND, "there is nothing here"),
-    }
-}
-
-fn status_of(error: &LayError) -> StatusCode {
-    match error {
-        LayError::InUse => StatusCode::CONFLICT,
-        LayError::Full => StatusCode::SERVICE_UNAVAILABLE,
-    }
-}
-
-fn plain(status: StatusCode, reason: &str) -> Answer {
-    respond(status, "text/plain; charset=utf-8", format!("{reason}\n").into())
-}
-
-fn respond(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    set(response.headers_mut(), CONTENT_TYPE, content_type);
-    response
-}
-
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
-    headers.insert(name, HeaderValue::from_static(value));
 }

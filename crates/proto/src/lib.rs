@@ -12,4 +12,6 @@
 //! [Tidegate]: https://docs.rs/tidegate
 
 pub mod credit;
+pub mod session;
+mod varint;
 pub mod websocket;

@@ -3,6 +3,8 @@
 mod http2;
 mod over;
 mod request;
+#[cfg(feature = "sessions")]
+mod session;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,9 +16,12 @@ use tidegate_proto::credit;
 use tidegate_proto::websocket::handshake::ClientOptions;
 use tidegate_proto::websocket::{Config, Side};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use self::http2::Asked;
 use self::request::{Answer, ClientRequest};
+#[cfg(feature = "sessions")]
+pub use self::session::{ConnectionBuilder, TransportError};
 use crate::http::Io;
 use crate::http::h2::Http2Pool;
 use crate::http::tls::ClientTls;
@@ -51,6 +56,8 @@ pub struct ClientBuilder {
     handshake_timeout: Duration,
     tuning: Tuning,
     signal: Option<CancellationToken>,
+    /// The parameters of the session that the WebSocket is to carry, a part of the URL: it speaks no credits then.
+    session: Option<Vec<(&'static str, String)>>,
 }
 
 impl WebSocketStream {
@@ -79,6 +86,7 @@ impl WebSocketStream {
             handshake_timeout: Duration::from_secs(30),
             tuning: Tuning::default(),
             signal: None,
+            session: None,
         }
     }
 }
@@ -210,6 +218,18 @@ impl ClientBuilder {
     ///
     /// A URL, a proxy, protocols or headers that cannot be asked for; nothing is sent then.
     pub fn connect(self) -> Result<WebSocketStream, WebSocketError> {
+        let (url, options) = self.checked()?;
+        let (socket, opening) = WebSocketStream::opening(url.to_string());
+        let request = ClientRequest::new(url, options).map_err(WebSocketError::without_code)?;
+        // Without the credentials, from here on.
+        let builder = Self { url: socket.url().to_owned(), ..self };
+        let attempt = Attempt { builder, request };
+        tokio::spawn(attempt.run(opening));
+        Ok(socket)
+    }
+
+    /// The URL without credentials, and the options with them.
+    fn checked(&self) -> Result<(Url, ClientOptions), WebSocketError> {
         let mut url = transport::parse_url(&self.url).map_err(WebSocketError::without_code)?;
         let mut options = self.handshake.clone();
         let authorization = transport::take_credentials(&mut url).map_err(WebSocketError::without_code)?;
@@ -218,13 +238,7 @@ impl ClientBuilder {
         }
         let proxy = self.connect.proxy.server(&url).map_err(ConnectError::from);
         proxy.map_err(WebSocketError::without_code)?;
-        let (socket, opening) = WebSocketStream::opening(url.to_string());
-        let request = ClientRequest::new(url, options).map_err(WebSocketError::without_code)?;
-        // Without the credentials, from here on.
-        let builder = Self { url: socket.url().to_owned(), ..self };
-        let attempt = Attempt { builder, request };
-        tokio::spawn(attempt.run(opening));
-        Ok(socket)
+        Ok((url, options))
     }
 }
 
@@ -278,6 +292,9 @@ async fn begin(answer: Answer, builder: ClientBuilder) -> Result<Arc<Shared>, Ca
     let Answer { mut io, response, rest, handshake } = answer;
     let offered = handshake.protocols().to_vec();
     let mut agreed = handshake.finish(&response)?;
+    if builder.session.is_some() && !std::mem::take(&mut agreed.credits) {
+        return Err(Cause::NoSessions);
+    }
     let mut seed = [0; 32];
     random(&mut seed)?;
     let (config, credits) = (builder.config, builder.credits);
@@ -299,7 +316,13 @@ async fn follow(request: &mut ClientRequest, builder: &mut ClientBuilder) -> Res
         if builder.max_redirects == 0 {
             return Ok(answer);
         }
-        let Some(location) = redirect::location(&request.url, &answer.response)? else { return Ok(answer) };
+        let Some(mut location) = redirect::location(&request.url, &answer.response)? else {
+            return Ok(answer);
+        };
+        if let Some(parameters) = &builder.session {
+            let names: Vec<&str> = parameters.iter().map(|(name, _)| *name).collect();
+            location = transport::url::set_parameters(&location, &names, parameters);
+        }
         if redirects == builder.max_redirects {
             return Err(RedirectError::TooMany(redirects).into());
         }

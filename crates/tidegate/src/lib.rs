@@ -20,13 +20,14 @@
 //!
 //! | a server on | uses | feature |
 //! |---|---|---|
-//! | a listener | [`serve`], [`Acceptor::serve`], [`Acceptor::serve_until`] | |
+//! | a listener, any transport | `serve`, `Acceptor::serve_any`, `Acceptor::serve_any_until` | `sessions` |
+//! | a listener, WebSocket alone | [`Acceptor::serve`], [`Acceptor::serve_until`] | |
 //! | a listener for each core | [`PerCore`], [`Acceptor::serve_per_core`] | |
 //! | any byte stream | [`accept`], [`Acceptor::accept`] | |
-//! | hyper | `Acceptor::upgrade` | `hyper` |
-//! | tower | `Acceptor::layer`, `Acceptor::into_service` | `tower` |
-//! | axum | `axum::Upgrade` | `axum` |
-//! | any other HTTP | [`Acceptor::answer`] | |
+//! | hyper | `Acceptor::respond`, `Acceptor::upgrade` | `sessions`, `hyper` |
+//! | tower | `Acceptor::connection_service`, `Acceptor::layer`, `Acceptor::into_service` | `tower` |
+//! | axum | `axum::ConnectionRequest`, `axum::Upgrade` | `axum` |
+//! | any other HTTP | `Acceptor::respond` and `Acceptor::answer_any`; [`Acceptor::answer`] | `sessions` |
 //!
 //! One [`Acceptor`] holds the policy for all of them: who may come in, and how many. [`Connections`] counts what is
 //! open, and closes it in order when the server goes away.
@@ -39,15 +40,21 @@
 //! ```
 
 mod client;
+#[cfg(feature = "sessions")]
+mod connection;
 mod http;
 mod server;
+#[cfg(feature = "sessions")]
+mod session;
+#[cfg(feature = "sessions")]
+mod transport;
 mod websocket;
 
 pub use tidegate_proto::credit::{Config as Credits, Violation as CreditViolation};
 pub use tidegate_proto::websocket::deflate::DeflateConfig;
 pub use tidegate_proto::websocket::handshake::{HandshakeError, InvalidRequest, Offer, Refusal};
 pub use tidegate_proto::websocket::{
-    ApiMisuse, CloseCode, CloseInfo, Config, MAX_REASON_BYTES, Message, MessageKind, PeerMisbehaved,
+    ApiMisuse, CloseCode, CloseInfo, Config, MAX_REASON_BYTES, Message, MessageKind, PeerMisbehaved, Prepared,
 };
 pub use tokio_util::sync::CancellationToken;
 
@@ -57,18 +64,33 @@ pub use self::http::{
     TcpError, TlsError, tune,
 };
 pub use client::ClientBuilder;
+#[cfg(feature = "sessions")]
+pub use client::{ConnectionBuilder, TransportError};
+#[cfg(feature = "sessions")]
+pub use connection::Connection;
+#[cfg(all(feature = "tower", feature = "sessions"))]
+pub use server::ConnectionService;
 #[cfg(feature = "axum")]
 pub use server::axum;
 pub use server::{
     AcceptError, Accepted, Acceptor, Admission, Connections, Drained, OriginCheck, OriginPolicy, PeerAddress,
-    PerCore, accept, serve,
+    PerCore, accept,
 };
+#[cfg(feature = "sessions")]
+pub use server::{Handover, serve};
 #[cfg(feature = "tower")]
 pub use server::{Refuse, WebSocketLayer, WebSocketService};
 #[cfg(feature = "hyper")]
 pub use server::{UpgradeError, Upgrading};
+#[cfg(feature = "sessions")]
+pub use session::Transport;
+#[cfg(feature = "sessions")]
+pub use tidegate_proto::session::Config as Sessions;
+pub use tidegate_proto::session::Violation as SessionViolation;
+#[cfg(feature = "sessions")]
+pub use transport::Body;
 pub use websocket::{
     Broadcast, Budget, BudgetStats, ByteReader, ByteWriter, Cause, CloseEvent, CloseOptions, Deadlines,
-    Events, Handlers, MessageReader, MessageWriter, Opened, Readable, ReadyState, SendError, SocketEvent,
-    Stats, Subscription, WebSocket, WebSocketError, WebSocketStream, Writable,
+    Events, Handlers, MessageReader, MessageWriter, NoTransport, NotResumed, Opened, Readable, ReadyState,
+    SendError, SocketEvent, Stats, Subscription, WebSocket, WebSocketError, WebSocketStream, Writable,
 };

@@ -98,7 +98,8 @@ const SCENARIOS: &[Scenario] = &[
         allowed: 20 * MIB,
         run: |at| Box::pin(frames::pings(at, 20)),
     },
-    // The longest message, twice while it comes in pieces.
+    // The longest message, twice while it comes in pieces. One of them, however many bombs there are one after the
+    // other: what has come of a message goes before its sender is told that it was too long.
     Scenario {
         name: "8 compression bombs, 1 GiB in 1 MiB",
         allowed: allow(1, 2 * 16 * MIB),

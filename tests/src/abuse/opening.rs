@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};
 
 use super::peer::Peer;
@@ -17,11 +17,11 @@ const SLOWLY: Duration = Duration::from_millis(100);
 /// The server's limit is 10 s.
 const SLOWEST: Duration = Duration::from_secs(15);
 
-/// One header byte in 100 ms, until the server has had enough.
+/// One header byte in 100 ms, until the server has had enough and says so.
 pub(crate) async fn slow(address: SocketAddr) -> io::Result<String> {
     let times = crowd(200, |_| slow_one(address)).await?;
     let slowest = times.iter().max().map_or(0.0, Duration::as_secs_f64);
-    Ok(format!("all dropped, the last after {slowest:.1} s"))
+    Ok(format!("all answered with 408, the last after {slowest:.1} s"))
 }
 
 async fn slow_one(address: SocketAddr) -> io::Result<Duration> {
@@ -29,19 +29,22 @@ async fn slow_one(address: SocketAddr) -> io::Result<Duration> {
     let began = Instant::now();
     let head = request(&format!("X-Padding: {}\r\n", "x".repeat(8192)));
     for byte in head.bytes() {
-        if peer.io.write_all(&[byte]).await.is_err() {
-            break;
-        }
-        let mut answer = [0; 64];
+        peer.io.write_all(&[byte]).await?;
         tokio::select! {
-            _ = peer.io.read(&mut answer) => break,
+            readable = peer.io.readable() => {
+                readable?;
+                break;
+            }
             () = sleep(SLOWLY) => {}
         }
         if began.elapsed() > SLOWEST {
             return failed(format!("a handshake may still go on after {SLOWEST:?}"));
         }
     }
-    Ok(began.elapsed())
+    match peer.status().await? {
+        Some(408) => Ok(began.elapsed()),
+        other => failed(format!("a slow handshake was answered with {other:?}")),
+    }
 }
 
 /// What is no HTTP at all.

@@ -1,7 +1,8 @@
 //! What the contract tests of the browser package talk to: a server of this library that does what its paths say.
 //!
-//! Prints the URL that it listens on, and ends when its standard input does. Numbers in the paths are bounded, so that
-//! nothing runs for long.
+//! Prints the URL that it listens on, and in the next line the one where the same paths may be carried by anything
+//! (docs/sessions.md). Ends when its standard input does. Numbers in the paths are bounded, so that nothing runs for
+//! long.
 
 use std::collections::HashMap;
 use std::io;
@@ -10,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use tidegate::{Acceptor, Admission, Config, Message, Opened, OriginPolicy, Readable, WebSocketError};
-use tidegate::{WebSocketStream, Writable};
+use tidegate::{Acceptor, Admission, Config, Connection, Message, Opened, OriginPolicy, Readable};
+use tidegate::{Sessions, WebSocketError, Writable};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -19,9 +20,11 @@ use tokio::time::{sleep, timeout};
 #[tokio::main(worker_threads = 2)]
 async fn main() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("ws://{}", listener.local_addr()?);
+    let anyhow = TcpListener::bind("127.0.0.1:0").await?;
+    println!("ws://{}\nws://{}", listener.local_addr()?, anyhow.local_addr()?);
     tokio::select! {
         served = serve(listener) => served,
+        served = serve_anyhow(anyhow) => served,
         () = end_of_input() => Ok(()),
     }
 }
@@ -40,9 +43,18 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             // Who does not get in was told; who breaks off needs no answer.
-            let _ = attend(stream, acceptor).await;
+            let _ = accept(stream, acceptor).await;
         });
     }
+}
+
+async fn serve_anyhow(listener: TcpListener) -> io::Result<()> {
+    let acceptor = acceptor().sessions(Sessions::default());
+    acceptor
+        .serve_any(listener, |connection| async {
+            let _ = attend(connection, None).await;
+        })
+        .await
 }
 
 /// Any page may come in. Without compression, so that what is counted is what flows.
@@ -96,7 +108,7 @@ impl Order {
     }
 
     /// The code and reason of the Close; an empty one without a code.
-    fn close(&self, socket: &WebSocketStream) {
+    fn close(&self, socket: &Connection) {
         let reason = self.parameters.get("reason").cloned().unwrap_or_default();
         // A test that asks for a code that may not be sent sees that nothing is sent.
         let _ = match self.parameters.get("code").and_then(|code| code.parse::<u16>().ok()) {
@@ -109,15 +121,20 @@ impl Order {
 /// How much each connection has pushed or received, for those who know its id.
 static METERS: LazyLock<Mutex<HashMap<String, Arc<AtomicU64>>>> = LazyLock::new(Mutex::default);
 
-async fn attend(stream: TcpStream, acceptor: Acceptor) -> Result<(), WebSocketError> {
+async fn accept(stream: TcpStream, acceptor: Acceptor) -> Result<(), WebSocketError> {
     let Ok((stream, twin)) = twins(stream) else { return Ok(()) };
     let Ok(socket) = acceptor.accept(stream).await else { return Ok(()) };
+    attend(socket.into(), Some(&twin)).await
+}
+
+/// `twin` ends it behind the library's back. What has none is just left.
+async fn attend(socket: Connection, twin: Option<&StdStream>) -> Result<(), WebSocketError> {
     let Some(order) = socket.request().map(|request| Order::of(request.uri())) else { return Ok(()) };
     let opened = socket.opened().await?;
     match order.path.as_str() {
         "/push" => push(opened, &socket, &order).await?,
-        "/drop" => drop_after(opened, &order, &twin).await?,
-        "/drop-on-message" => drop_on_message(opened, &twin).await?,
+        "/drop" => return drop_after(opened, &order, twin).await,
+        "/drop-on-message" => return drop_on_message(opened, twin).await,
         "/flood" => flood(opened, &order).await?,
         "/meter" => tell(opened, &order).await?,
         "/late" => read_late(opened, &order).await?,
@@ -170,28 +187,32 @@ fn numbered(number: u64, size: usize) -> Message {
     Message::from(bytes)
 }
 
-async fn push(opened: Opened, socket: &WebSocketStream, order: &Order) -> Result<(), WebSocketError> {
+async fn push(opened: Opened, socket: &Connection, order: &Order) -> Result<(), WebSocketError> {
     let Opened { mut readable, mut writable, .. } = opened;
     write_numbered(&mut writable, order).await?;
     order.close(socket);
     discard(&mut readable).await
 }
 
-async fn drop_after(opened: Opened, order: &Order, twin: &StdStream) -> Result<(), WebSocketError> {
+async fn drop_after(opened: Opened, order: &Order, twin: Option<&StdStream>) -> Result<(), WebSocketError> {
     let Opened { mut readable, mut writable, .. } = opened;
     // Else the end may come before the page knows that it was open.
     readable.read().await?;
     write_numbered(&mut writable, order).await?;
     writable.flush().await?;
     // The end of the stream goes behind what is on its way.
-    let _ = twin.shutdown(Shutdown::Both);
+    if let Some(twin) = twin {
+        let _ = twin.shutdown(Shutdown::Both);
+    }
     Ok(())
 }
 
-async fn drop_on_message(opened: Opened, twin: &StdStream) -> Result<(), WebSocketError> {
+async fn drop_on_message(opened: Opened, twin: Option<&StdStream>) -> Result<(), WebSocketError> {
     let Opened { mut readable, .. } = opened;
     readable.read().await?;
-    let _ = twin.shutdown(Shutdown::Both);
+    if let Some(twin) = twin {
+        let _ = twin.shutdown(Shutdown::Both);
+    }
     Ok(())
 }
 
@@ -234,11 +255,7 @@ async fn read_late(opened: Opened, order: &Order) -> Result<(), WebSocketError> 
     Ok(())
 }
 
-async fn close_on_message(
-    opened: Opened,
-    socket: &WebSocketStream,
-    order: &Order,
-) -> Result<(), WebSocketError> {
+async fn close_on_message(opened: Opened, socket: &Connection, order: &Order) -> Result<(), WebSocketError> {
     let Opened { mut readable, .. } = opened;
     readable.read().await?;
     order.close(socket);
@@ -246,7 +263,7 @@ async fn close_on_message(
 }
 
 /// Pings behind some messages that the page does not read; the meter shows 1 once the pong has come.
-async fn ping(opened: Opened, socket: &WebSocketStream, order: &Order) -> Result<(), WebSocketError> {
+async fn ping(opened: Opened, socket: &Connection, order: &Order) -> Result<(), WebSocketError> {
     let Opened { readable, mut writable, .. } = opened;
     write_numbered(&mut writable, order).await?;
     let before = socket.stats().bytes_read;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate::{Opened, WebSocketError, WebSocketStream};
+use tidegate::{Connection, Opened, WebSocketError};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
@@ -27,7 +27,7 @@ async fn main() -> std::io::Result<()> {
     }
 }
 
-async fn echo(socket: &WebSocketStream) -> Result<(), WebSocketError> {
+async fn echo(socket: &Connection) -> Result<(), WebSocketError> {
     let Opened { mut readable, mut writable, .. } = socket.opened().await?;
     while let Some(message) = readable.read().await? {
         writable.write(message).await?;

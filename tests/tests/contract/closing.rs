@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tidegate::{Acceptor, ApiMisuse, Cause, CloseOptions, Config, Opened};
-use tidegate_tests::raw::{BOTH, CLOSE, TEXT, halves, open, open_pipe, open_with, soon};
+use tidegate::{Acceptor, ApiMisuse, Cause, CloseOptions, Opened};
+use tidegate_tests::raw::{BINARY, BOTH, CLOSE, TEXT, halves, open, open_pipe, open_pipe_as, soon};
 
 #[tokio::test]
 async fn rule_21_close_is_validated_in_every_state() {
@@ -104,22 +104,76 @@ async fn rule_26_messages_that_cross_our_close_are_delivered() {
 }
 
 /// And a peer that floods instead of closing does not hold up the end when nobody reads.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_26_unread_messages_do_not_hold_up_the_closing_handshake() {
     for role in BOTH {
-        let config = Config::default().close_timeout(Duration::from_secs(2));
-        let acceptor = Acceptor::new().config(config.clone());
-        let (mut peer, socket) = open_with(role, acceptor, |builder| builder.config(config)).await;
-        let Opened { readable: _readable, .. } = halves(&socket).await;
+        let (mut peer, socket) = open_pipe_as(role, 64 * 1024).await;
+        let Opened { mut readable, .. } = halves(&socket).await;
         socket.close(1000).expect("a good code");
         for _ in 0..512 {
-            peer.sends_frame(0x82, [1; 16 * 1024]).await;
+            peer.sends_frame(BINARY, [1; 16 * 1024]).await;
         }
         let close = peer.close_frame(1000, "");
         peer.sends(close).await;
         peer.receives_close(1000, "ours").await;
         drop(peer);
         assert_eq!(soon(socket.closed()).await.expect("a clean end").close_code, 1000);
+        assert_eq!(soon(readable.read()).await.expect("a clean end"), None, "it came too late");
+    }
+}
+
+/// But a reader that takes its time is not one that has gone: it gets all of a message that it reads in parts.
+#[tokio::test(start_paused = true)]
+async fn rule_26_a_message_that_is_read_slowly_behind_our_close_has_no_gap() {
+    let payload: Vec<u8> = (0..400_000_u32).map(|index| (index / 251) as u8).collect();
+    for role in BOTH {
+        let (mut peer, socket) = open_pipe_as(role, 16 * 1024).await;
+        let Opened { mut readable, .. } = halves(&socket).await;
+        socket.close(1000).expect("a good code");
+        let peer = async {
+            peer.receives_close(1000, "ours").await;
+            peer.sends_frame(BINARY, &payload).await;
+            let close = peer.close_frame(1000, "");
+            peer.sends(close).await;
+            peer
+        };
+        let reader = async {
+            let mut message = soon(readable.read_message()).await.expect("a message").expect("one");
+            let mut read = Vec::new();
+            while let Some(chunk) = soon(message.chunk()).await.expect("the rest") {
+                read.extend_from_slice(&chunk);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            assert!(read == payload, "{} of {} bytes came", read.len(), payload.len());
+            assert_eq!(soon(readable.read()).await.expect("a clean end"), None);
+        };
+        let (_peer, ()) = tokio::join!(peer, reader);
+    }
+}
+
+/// And one that was away so long that bytes were dropped is told so, and not given what came behind them.
+#[tokio::test(start_paused = true)]
+async fn rule_26_a_reader_that_comes_too_late_is_given_no_message_with_a_gap() {
+    for role in BOTH {
+        let (mut peer, socket) = open_pipe_as(role, 64 * 1024).await;
+        let Opened { mut readable, .. } = halves(&socket).await;
+        let frame = peer.frame(BINARY, vec![1; 3000]);
+        peer.sends(&frame[..1000]).await;
+        let mut message = soon(readable.read_message()).await.expect("a message").expect("one");
+        assert!(soon(message.chunk()).await.expect("its beginning").is_some());
+        socket.close(1000).expect("a good code");
+        peer.sends(&frame[1000..2000]).await;
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        peer.sends(&frame[2000..]).await;
+        let error = soon(message.chunk());
+        let (error, ()) = tokio::join!(error, async {
+            peer.sends_frame(BINARY, "the next one").await;
+            let close = peer.close_frame(1000, "");
+            peer.sends(close).await;
+        });
+        assert!(matches!(error.expect_err("not whole").cause(), Cause::CutOff));
+        drop(message);
+        assert_eq!(soon(readable.read()).await.expect("a clean end"), None, "nor one behind it");
     }
 }
 

@@ -7,9 +7,22 @@ const JS: &str = "text/javascript; charset=utf-8";
 #[tokio::test]
 async fn every_file_of_the_page_is_served_with_its_type() {
     let demo = Demo::start().await;
-    let modules = ["app", "chat", "dom", "firehose", "hello", "lane", "plot", "reconnect", "terminal"];
+    let modules = [
+        "app",
+        "chat",
+        "dom",
+        "firehose",
+        "hello",
+        "lane",
+        "links",
+        "plot",
+        "reconnect",
+        "terminal",
+        "tutorial",
+    ];
     let mut files: Vec<_> = modules.iter().map(|name| (format!("/{name}.js"), JS)).collect();
     files.push(("/".into(), "text/html; charset=utf-8"));
+    files.push(("/tutorial.html".into(), "text/html; charset=utf-8"));
     files.push(("/style.css".into(), "text/css; charset=utf-8"));
     for (path, content_type) in files {
         let response = demo.get(&path).await;
@@ -62,6 +75,16 @@ async fn the_package_is_served_as_modules() {
     for path in ["/tidegate/", "/tidegate/nothing.js", "/tidegate/../app.js", "/tidegate/websocket"] {
         assert_eq!(demo.get(path).await.status, 404, "{path}");
     }
+}
+
+/// So that two tabs are two readers.
+#[tokio::test]
+async fn each_page_of_the_tutorial_has_an_address_of_its_own() {
+    let demo = Demo::start().await;
+    let location = async || demo.get("/tutorial").await.header("location").unwrap().to_owned();
+    let (one, other) = (location().await, location().await);
+    assert_ne!(one, other);
+    assert_eq!(demo.get(&one).await.status, 200);
 }
 
 #[tokio::test]

@@ -52,6 +52,9 @@ where
     Server { url: format!("ws://{address}"), stop, task }
 }
 
+/// A deadline that no test waits for.
+const FAR: Duration = Duration::from_secs(3600);
+
 /// Reads all of it, with a pause before every message, and how the connection closed.
 async fn read_all(socket: WebSocketStream, mut opened: Opened, pause: Duration) -> (usize, CloseInfo) {
     let mut messages = 0;
@@ -67,7 +70,9 @@ async fn read_all(socket: WebSocketStream, mut opened: Opened, pause: Duration) 
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_gets_what_was_written_and_1001_and_the_deadline_cuts_the_last() {
     let seen = Arc::new(Seen::default());
-    let acceptor = Acceptor::new().drain_timeout(Duration::from_secs(5));
+    // The slow ones are done in a fraction of it, on a busy machine too.
+    let drain = Duration::from_secs(10);
+    let acceptor = Acceptor::new().drain_timeout(drain);
     let handlers = seen.clone();
     let server = serve(acceptor, move |socket| tell(socket, handlers.clone())).await;
     let mut clients = JoinSet::new();
@@ -85,7 +90,7 @@ async fn everybody_gets_what_was_written_and_1001_and_the_deadline_cuts_the_last
     server.stop.send(()).unwrap();
     let drained = tokio::time::timeout(SOON, server.task).await.unwrap().unwrap().unwrap();
     assert_eq!(drained, Drained { closed: CLIENTS - 1, cut_off: 1 });
-    assert!(begin.elapsed() >= Duration::from_secs(5), "the silent one was cut before the deadline");
+    assert!(begin.elapsed() >= drain, "the silent one was cut before the deadline");
     while let Some(client) = clients.join_next().await {
         let (messages, CloseInfo { close_code, reason }) = client.unwrap();
         assert_eq!((messages, close_code.get(), reason.as_str()), (MESSAGES, 1001, "going away"));
@@ -96,15 +101,16 @@ async fn everybody_gets_what_was_written_and_1001_and_the_deadline_cuts_the_last
 
 #[tokio::test]
 async fn it_ends_as_soon_as_all_have_left() {
-    let server = serve(Acceptor::new().drain_timeout(SOON), echo).await;
+    let acceptor = Acceptor::new().drain_timeout(FAR).handshake_timeout(FAR);
+    let server = serve(acceptor, echo).await;
     let (socket, opened) = open(&server.url).await;
     // A connection that has asked for nothing yet holds nothing up.
     let idle = TcpStream::connect(&server.url[5..]).await.unwrap();
-    let begin = Instant::now();
     server.stop.send(()).unwrap();
     assert_eq!(read_all(socket, opened, Duration::ZERO).await.1.close_code.get(), 1001);
-    assert_eq!(server.task.await.unwrap().unwrap(), Drained { closed: 1, cut_off: 0 });
-    assert!(begin.elapsed() < Duration::from_secs(9), "took {:?}", begin.elapsed());
+    let drained =
+        tokio::time::timeout(SOON, server.task).await.expect("it waits for nobody").unwrap().unwrap();
+    assert_eq!(drained, Drained { closed: 1, cut_off: 0 });
     drop(idle);
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Collector {
     next: Arc<AtomicU64>,
     pub(crate) spans: Arc<Mutex<BTreeMap<u64, Span>>>,
     pub(crate) events: Arc<Mutex<Vec<Told>>>,
+    /// Those that have been entered and not left, on the one thread there is.
+    entered: Arc<Mutex<Vec<u64>>>,
 }
 
 #[derive(Clone, Default, Debug)]
@@ -23,6 +25,8 @@ pub(crate) struct Span {
     pub(crate) name: &'static str,
     pub(crate) fields: Fields,
     pub(crate) is_closed: bool,
+    /// Of its handle, beside the first one.
+    copies: usize,
 }
 
 /// An event, and the span that it belongs to.
@@ -71,17 +75,33 @@ impl Subscriber for Collector {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::new();
         event.record(&mut Texts(&mut fields));
-        let told = Told { level: *event.metadata().level(), span: event.parent().map(Id::into_u64), fields };
+        let current = event.is_contextual().then(|| self.entered.lock().unwrap().last().copied()).flatten();
+        let span = event.parent().map(Id::into_u64).or(current);
+        let told = Told { level: *event.metadata().level(), span, fields };
         self.events.lock().unwrap().push(told);
     }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, id: &Id) {
+        self.entered.lock().unwrap().push(id.into_u64());
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, id: &Id) {
+        let mut entered = self.entered.lock().unwrap();
+        let place = entered.iter().rposition(|other| *other == id.into_u64()).unwrap();
+        entered.remove(place);
+    }
+
+    fn clone_span(&self, id: &Id) -> Id {
+        self.spans.lock().unwrap().get_mut(&id.into_u64()).unwrap().copies += 1;
+        id.clone()
+    }
 
     fn try_close(&self, id: Id) -> bool {
-        self.spans.lock().unwrap().get_mut(&id.into_u64()).unwrap().is_closed = true;
-        true
+        let mut spans = self.spans.lock().unwrap();
+        let span = spans.get_mut(&id.into_u64()).unwrap();
+        span.is_closed = span.copies == 0;
+        span.copies = span.copies.saturating_sub(1);
+        span.is_closed
     }
 }
 

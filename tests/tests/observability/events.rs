@@ -1,7 +1,8 @@
 //! Spans and events.
 
-use tidegate::{Acceptor, WebSocketStream};
+use tidegate::{Acceptor, Opened, WebSocketStream};
 use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 use tracing::Level;
 
 use super::collector::Collector;
@@ -38,6 +39,41 @@ fn a_connection_is_a_span_on_either_side_and_tells_no_secrets() {
     });
     let everything = format!("{:?} {:?}", collector.spans.lock().unwrap(), collector.events.lock().unwrap());
     assert!(!everything.contains("secret"), "{everything}");
+    assert!(collector.spans.lock().unwrap().values().all(|span| span.is_closed));
+}
+
+#[test]
+fn a_handler_runs_in_the_span_of_its_connection() {
+    let collector = watch(async |collector| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let handler = |socket: WebSocketStream| {
+            tracing::info!(target: "tidegate", "called");
+            async move {
+                let Ok(Opened { mut readable, .. }) = socket.opened().await else { return };
+                while let Ok(Some(message)) = readable.read().await {
+                    tracing::info!(target: "tidegate", len = message.len(), "handled");
+                }
+            }
+        };
+        tokio::spawn(async move { Acceptor::new().serve(listener, handler).await });
+        let sockets =
+            ["/a", "/b"].map(|path| WebSocketStream::connect(format!("ws://{address}{path}")).unwrap());
+        for (len, socket) in (1..).zip(&sockets) {
+            let Opened { mut writable, .. } = socket.opened().await.unwrap();
+            writable.write("a".repeat(len)).await.unwrap();
+            until(|| collector.told("handled").len() == len).await;
+        }
+        for (path, len) in [("/a", "1"), ("/b", "2")] {
+            let spans = collector.spans_of("server");
+            let (id, _) = spans.iter().find(|(_, span)| span.fields["url"] == path).unwrap();
+            assert!(collector.told("called").iter().any(|event| event.span == Some(*id)));
+            let handled = collector.told("handled");
+            let handled = handled.iter().find(|event| event.fields["len"] == len).unwrap();
+            assert_eq!(handled.span, Some(*id));
+        }
+        assert!(collector.told("open").len() == 4 && collector.told("called").len() == 2);
+    });
     assert!(collector.spans.lock().unwrap().values().all(|span| span.is_closed));
 }
 
@@ -83,7 +119,7 @@ fn who_does_not_come_in_is_told() {
         assert_eq!((&*told.fields["side"], &*told.fields["kind"]), ("client", "handshake"));
         assert_eq!(told.fields["url"], format!("ws://{address}/"));
 
-        let mut garbage = tokio::net::TcpStream::connect(address).await.unwrap();
+        let mut garbage = TcpStream::connect(address).await.unwrap();
         garbage.write_all(b"garbage\r\n\r\n").await.unwrap();
         until(|| collector.told("not opened").len() == 2).await;
         let told = collector.told("not opened").pop().unwrap();

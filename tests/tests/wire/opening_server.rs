@@ -166,16 +166,40 @@ async fn frames_in_the_same_packet_as_the_request_are_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_that_never_ends_is_dropped_in_time() {
-    for sent in ["", "GET / HT", &request("X: y\r\n")[..100]] {
+async fn a_handshake_that_never_ends_is_408_once_it_has_begun() {
+    for sent in ["", "G", "GET / HT", &request("X: y\r\n")[..100]] {
         let (near, far) = tokio::io::duplex(4096);
         let mut peer = Raw::client(far);
         peer.sends(sent).await;
         let timeout = Duration::from_secs(3);
-        let error = Acceptor::new().handshake_timeout(timeout).accept(near).await.expect_err("it never ends");
-        assert!(matches!(error, AcceptError::HandshakeTimedOut(after) if after == timeout), "{error:?}");
+        let acceptor = Acceptor::new().handshake_timeout(timeout);
+        let accept = tokio::spawn(async move { acceptor.accept(near).await });
+        if !sent.is_empty() {
+            let head = peer.receives_head().await;
+            assert!(head.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{head}");
+            assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
+            assert_eq!(peer.receives_rest().await, b"the request did not come whole within 3s\n");
+        }
         peer.sees_the_end("the stream is dropped").await;
+        let error = accept.await.unwrap().expect_err("it never ends");
+        assert!(matches!(error, AcceptError::HandshakeTimedOut(after) if after == timeout), "{error:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_never_decides_is_503_in_time() {
+    let (near, far) = tokio::io::duplex(4096);
+    let mut peer = Raw::client(far);
+    peer.sends(request("")).await;
+    let acceptor = Acceptor::new()
+        .handshake_timeout(Duration::from_secs(3))
+        .authorize_async(|_, _| Box::pin(std::future::pending()));
+    let accept = tokio::spawn(async move { acceptor.accept(near).await });
+    let head = peer.receives_head().await;
+    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+    assert_eq!(peer.receives_rest().await, b"no decision in time\n");
+    let error = accept.await.unwrap().expect_err("nobody let it in");
+    assert!(matches!(error, AcceptError::Refused(_)), "{error:?}");
 }
 
 #[tokio::test]

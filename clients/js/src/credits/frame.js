@@ -27,6 +27,7 @@ export const MESSAGE_COST = 32;
  *
  * @param {number} type
  * @param {Uint8Array} payload is copied
+ * @returns {Uint8Array<ArrayBuffer>}
  */
 export function frame(type, payload) {
   const head = 1 + varintLength(payload.length);

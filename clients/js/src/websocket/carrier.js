@@ -26,6 +26,7 @@
  * @property {boolean} isClose whether the peer has closed; else the connection broke off
  * @property {number} closeCode the peer's; 1005 if its Close had none, 1006 if no Close came
  * @property {string} reason
+ * @property {false} [resumed] where a session could not be resumed
  *
  * @typedef {object} CarrierRequest
  * @property {string} url

@@ -1,7 +1,7 @@
 import { validated } from "./close_info.js";
 
 /** Set by a static block of the class, which alone may fill its private fields. */
-/** @type {(message: string, closeCode: number | null, reason: string) => WebSocketError} */
+/** @type {(message: string, closeCode: number | null, reason: string, resumed?: false) => WebSocketError} */
 let make;
 
 /**
@@ -12,12 +12,15 @@ export class WebSocketError extends DOMException {
   /** @type {number | null} */
   #closeCode;
   #reason;
+  /** @type {false | undefined} */
+  #resumed;
 
   static {
-    make = (message, closeCode, reason) => {
+    make = (message, closeCode, reason, resumed) => {
       const error = new WebSocketError(message);
       error.#closeCode = closeCode;
       error.#reason = reason;
+      error.#resumed = resumed;
       return error;
     };
   }
@@ -45,6 +48,14 @@ export class WebSocketError extends DOMException {
   get reason() {
     return this.#reason;
   }
+
+  /**
+   * False where a `Connection` could not resume its session: what was written last may have arrived or not, and what
+   * comes next is another conversation. Undefined else.
+   */
+  get resumed() {
+    return this.#resumed;
+  }
 }
 
 /**
@@ -53,8 +64,9 @@ export class WebSocketError extends DOMException {
  * @param {string} message
  * @param {number | null} closeCode
  * @param {string} reason
+ * @param {false} [resumed]
  * @internal
  */
-export function webSocketError(message, closeCode = null, reason = "") {
-  return make(message, closeCode, reason);
+export function webSocketError(message, closeCode = null, reason = "", resumed) {
+  return make(message, closeCode, reason, resumed);
 }

@@ -1,4 +1,3 @@
-import { carry } from "./choice.js";
 import { deferred } from "../deferred.js";
 import { EMPTY, maySend } from "./close_info.js";
 import { WebSocketError, webSocketError } from "./error.js";
@@ -9,6 +8,8 @@ import { Writable } from "./writable.js";
 /**
  * One connection, from the first try to its end: what carries it, and the two streams.
  *
+ * @typedef {import("./carrier.js").Carrier} Carrier
+ * @typedef {import("./carrier.js").CarrierEvents} CarrierEvents
  * @typedef {import("./carrier.js").End} End
  * @typedef {import("./close_info.js").CloseInfo} CloseInfo
  */
@@ -31,18 +32,19 @@ export class Link {
   #onAbort = () => this.#giveUp(this.#signal?.reason, this.#signal?.reason);
 
   /**
-   * @param {import("./choice.js").Request} request
+   * @param {import("../platform.js").Platform} platform
+   * @param {(events: CarrierEvents) => Carrier} carry begins to connect
    * @param {AbortSignal | undefined} signal
    */
-  constructor(request, signal) {
+  constructor(platform, carry, signal) {
     this.#signal = signal;
     this.#readable = new Readable({
-      platform: request.platform,
+      platform,
       onTaken: (chunk) => this.#carrier?.taken(chunk),
       onCancel: (reason) => this.close(infoOf(reason)),
     });
     this.#writable = new Writable({
-      platform: request.platform,
+      platform,
       // The streams are given out when there is a carrier.
       send: (data) => this.#carrier?.send(data),
       onClose: () => {
@@ -55,7 +57,7 @@ export class Link {
       this.#onAbort();
     } else {
       signal?.addEventListener("abort", this.#onAbort);
-      this.#connect(request);
+      this.#connect(carry);
     }
   }
 
@@ -71,10 +73,10 @@ export class Link {
     }
   }
 
-  /** @param {import("./choice.js").Request} request */
-  #connect(request) {
+  /** @param {(events: CarrierEvents) => Carrier} carry */
+  #connect(carry) {
     try {
-      this.#carrier = carry(request, {
+      this.#carrier = carry({
         onOpen: (opened) => this.#open(opened),
         onMessage: (chunk) => this.#readable.push(chunk),
         onEnding: (isWaiting) => this.#peerEnds(isWaiting),
@@ -123,13 +125,13 @@ export class Link {
   }
 
   /** @param {End} end */
-  #end({ isClean, isClose, closeCode, reason }) {
+  #end({ isClean, isClose, closeCode, reason, resumed }) {
     // Pages are not told why, lest they probe what they may not see.
     if (this.#state === "connecting") return this.#failToOpen("the connection could not be opened");
     if (this.#state === "closed") return;
     this.#state = "closed";
     const wasSent = !this.#hasLost && !this.#writable.isBusy && !this.#writable.hasGivenUp;
-    const error = isClean && wasSent ? undefined : uncleanError(isClose, closeCode, reason);
+    const error = isClean && wasSent ? undefined : uncleanError(isClose, closeCode, reason, resumed);
     this.#writable.fail(isClose ? invalidState("the connection is closed") : error);
     if (error) this.#ended.reject(error);
     else this.#ended.resolve();
@@ -140,10 +142,10 @@ export class Link {
   }
 }
 
-/** @param {boolean} isClose @param {number} closeCode @param {string} reason */
-function uncleanError(isClose, closeCode, reason) {
+/** @param {boolean} isClose @param {number} closeCode @param {string} reason @param {false} [resumed] */
+function uncleanError(isClose, closeCode, reason, resumed) {
   const message = isClose ? `closed with ${closeCode}, and messages were lost` : reason || "the connection was lost";
-  return webSocketError(message, closeCode, reason);
+  return webSocketError(message, closeCode, reason, resumed);
 }
 
 /** @param {string} message */

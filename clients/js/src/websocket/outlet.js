@@ -24,6 +24,11 @@ export class Outlet {
     return this.#socket.readyState === OPEN && this.#socket.bufferedAmount < HIGH_WATER_MARK;
   }
 
+  /** Whether what was sent is out of our hands, as far as can be known. */
+  get isThrough() {
+    return true;
+  }
+
   /** @param {string | Uint8Array} data is copied */
   send(data) {
     this.#socket.send(/** @type {string | Uint8Array<ArrayBuffer>} */ (data));

@@ -1,3 +1,4 @@
+import { carry } from "./choice.js";
 import { closeInfoOf } from "./close_info.js";
 import { Link } from "./link.js";
 import { optionsOf } from "./options.js";
@@ -32,7 +33,8 @@ export class WebSocketStream {
     if (arguments.length === 0) throw new TypeError("a URL is needed");
     const { choices, signal } = optionsOf(options);
     this.#url = resolveUrl(url);
-    this.#link = new Link({ ...choices, url: this.#url }, signal);
+    const request = { ...choices, url: this.#url };
+    this.#link = new Link(request.platform, (events) => carry(request, events), signal);
   }
 
   /** Where it connects to, with the scheme ws or wss. */

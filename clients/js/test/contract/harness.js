@@ -1,6 +1,6 @@
 /** A few words to write contract tests with, which run wherever the package runs. */
 
-import { WebSocketError, WebSocketStream } from "../../src/index.js";
+import { Connection, WebSocketError, WebSocketStream } from "../../src/index.js";
 
 /**
  * @typedef {{ name: string, run: (t: Context) => Promise<void> | void, lanes: string[] | undefined }} Test
@@ -20,7 +20,6 @@ export function test(name, run, lanes) {
 
 /** What a test is given. */
 export class Context {
-  WebSocketStream = WebSocketStream;
   WebSocketError = WebSocketError;
   /** A figure worth telling. @type {string | undefined} */
   figure;
@@ -30,13 +29,20 @@ export class Context {
   /** @param {{ name: string, url: string, options: object }} lane */
   constructor(lane) {
     this.lane = lane.name;
+    /** Whether what is tested is a Connection, which has the same contract. */
+    this.isSession = lane.name.startsWith("session");
+    this.WebSocketStream = this.isSession
+      ? /** @type {typeof WebSocketStream} */ (/** @type {any} */ (Connection))
+      : WebSocketStream;
+    /** Whether both ends wait for each other. */
+    this.hasCredits = this.isSession || lane.name === "credits";
     this.base = lane.url;
     this.options = lane.options;
   }
 
   /** @param {string} path @param {object} [options] */
   connect(path, options = {}) {
-    const socket = new WebSocketStream(this.base + path, { ...this.options, ...options });
+    const socket = new this.WebSocketStream(this.base + path, { ...this.options, ...options });
     this.#opened.push(socket);
     return socket;
   }
@@ -137,7 +143,8 @@ export async function runAll(lane, onResult = () => {}, only = "") {
   const unhandled = [];
   const stop = onUnhandled((reason) => unhandled.push(`unhandled rejection: ${reason}`));
   for (const { name, run, lanes } of tests) {
-    if ((lanes && !lanes.includes(lane.name)) || !name.includes(only)) continue;
+    const kind = lane.name.startsWith("session") ? "session" : lane.name;
+    if ((lanes && !lanes.includes(kind)) || !name.includes(only)) continue;
     const t = new Context(lane);
     let error = await outcome(() => run(t));
     await t.end();

@@ -1,9 +1,10 @@
-// The paths of the contract server, with credits, by the peer beside this file.
+// The paths of the contract server, with credits and sessions, by the peers beside this file.
 //
 // Prints the URL that it listens on, and ends when its standard input does. Needs TIDEGATE_TOOLS.
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 import { CreditPeer } from "./credit_peer.mjs";
+import { Sessions } from "./session_http.mjs";
 import { requireTool } from "../tools.mjs";
 
 const { WebSocketServer } = requireTool("ws");
@@ -68,6 +69,16 @@ const PATHS = {
     peer.ponged.then(() => meters.set(id, 1));
     await readAll(peer, (message) => peer.write(message));
   },
+  // The meter shows what it was ended with.
+  async "/watch"(peer, q) {
+    for (;;) {
+      const { message, end } = await peer.next();
+      if (message !== undefined) await peer.write(message);
+      if (!end) continue;
+      meters.set(`${q.get("id")}`, end.code ?? 1005);
+      return peer.end(end.code === 1006 ? {} : end);
+    }
+  },
   "/echo": (peer) => readAll(peer, (message) => peer.write(message)),
 };
 
@@ -77,14 +88,32 @@ function closeWith(peer, q) {
   peer.end(code ? { code: Number(code), reason: q.get("reason") ?? "" } : {});
 }
 
+/**
+ * @param {any} socket a WebSocket of `ws`, or a session
+ * @param {URL} url
+ * @param {string | undefined} protocol
+ * @param {{ end: () => void }} [transport] what ends the connection without a Close
+ */
+function attend(socket, url, protocol, transport = { end: () => socket.terminate() }) {
+  const peer = new CreditPeer(socket, url.pathname === "/no-protocol" ? undefined : protocol);
+  const path = PATHS[url.pathname] ?? PATHS["/echo"];
+  path(peer, url.searchParams, transport).catch(() => {});
+}
+
 /** Listens, and returns where and how to stop. */
 export async function startServer() {
-  const server = createServer();
+  const sessions = new Sessions((session, url, offered) => attend(session, url, offered[0]));
+  const server = createServer(async (request, response) => {
+    const url = new URL(request.url ?? "", "http://x");
+    if (url.pathname === "/404") return response.writeHead(404).end();
+    if (url.pathname === "/sleep") await pause(Number(url.searchParams.get("ms")));
+    return sessions.http(request, response);
+  });
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     handleProtocols: (/** @type {Set<string>} */ offered, /** @type {any} */ request) => {
-      const none = request.url.startsWith("/no-protocol");
+      const none = request.url.startsWith("/no-protocol") && !request.url.includes("transport=");
       return none ? false : offered.has("tidegate.v1") && "tidegate.v1";
     },
   });
@@ -95,23 +124,30 @@ export async function startServer() {
     if (url.pathname === "/sleep") await pause(Number(url.searchParams.get("ms")));
     sockets.handleUpgrade(request, transport, head, (/** @type {any} */ socket) => {
       const offered = `${request.headers["sec-websocket-protocol"]}`.split(",").map((name) => name.trim());
-      const peer = new CreditPeer(socket, offered[1]);
-      const attend = PATHS[url.pathname] ?? PATHS["/echo"];
-      attend(peer, url.searchParams, transport).catch(() => {});
+      if (url.searchParams.has("transport")) sessions.webSocket(socket, url, offered.slice(1));
+      else attend(socket, url, offered[1], transport);
     });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   const close = () => {
+    sessions.closeAll();
     for (const socket of sockets.clients) socket.terminate();
     server.closeAllConnections();
     server.close();
   };
-  return { url: `ws://127.0.0.1:${port}`, close };
+  return {
+    url: `ws://127.0.0.1:${port}`,
+    close,
+    forget: () => sessions.closeAll(),
+    detach: (/** @type {number} */ why) => sessions.detachAll(why),
+    meter: (/** @type {string} */ id) => meters.get(id),
+  };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { url } = await startServer();
-  console.log(url);
+  // The same for sessions.
+  console.log(`${url}\n${url}`);
   process.stdin.on("end", () => process.exit(0)).resume();
 }

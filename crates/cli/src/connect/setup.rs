@@ -5,7 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use tidegate::{
-    Cause, ClientBuilder, ClientTls, Config, Credits, DeflateConfig, WebSocketError, WebSocketStream,
+    Cause, ClientBuilder, ClientTls, Config, Connection, ConnectionBuilder, Credits, DeflateConfig,
+    WebSocketError, WebSocketStream,
 };
 
 use crate::args::{ConnectArgs, on_the_wire};
@@ -15,7 +16,7 @@ use crate::exit::{Failure, explain};
 const MAX_PEM_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What to connect with.
-pub(super) fn builder(args: &ConnectArgs) -> Result<ClientBuilder, Failure> {
+fn builder(args: &ConnectArgs) -> Result<ClientBuilder, Failure> {
     let config = Config::default()
         .max_message_bytes(args.max_message)
         .max_frame_bytes(on_the_wire(args.max_message))
@@ -27,7 +28,7 @@ pub(super) fn builder(args: &ConnectArgs) -> Result<ClientBuilder, Failure> {
         .tls(tls(args)?)
         .connect_timeout(args.timeout)
         .handshake_timeout(args.timeout);
-    if args.credits {
+    if args.credits || args.transport.is_some() {
         builder = builder.credits(Credits::default().max_message(args.max_message));
     }
     for (name, value) in &args.headers {
@@ -39,8 +40,18 @@ pub(super) fn builder(args: &ConnectArgs) -> Result<ClientBuilder, Failure> {
     Ok(builder)
 }
 
+/// Starts to connect as the command line says: by a session, or by a WebSocket as any other.
+pub(super) fn connect(args: &ConnectArgs) -> Result<Connection, Failure> {
+    let client = builder(args)?;
+    let connected = match args.transport {
+        None => client.connect().map(Connection::from),
+        Some(name) => ConnectionBuilder::from(client).transports(name.transports()).connect(),
+    };
+    connected.map_err(|error| misuse_or_failure(&error))
+}
+
 /// What a call to connect fails with before anything is sent: mostly the command line is to blame.
-pub(super) fn misuse_or_failure(error: &WebSocketError) -> Failure {
+fn misuse_or_failure(error: &WebSocketError) -> Failure {
     match error.cause() {
         Cause::InvalidUrl(_) | Cause::InvalidRequest(_) => Failure::usage(explain(error)),
         _ => Failure::failed(explain(error)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::frame::MAX_BATCH_BYTES;
-use super::varint::MAX_NUMBER;
+use crate::varint::MAX_NUMBER;
 use crate::websocket;
 
 /// Windows, limits and timeouts of an [`Endpoint`](super::Endpoint), each finite by default.

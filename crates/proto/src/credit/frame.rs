@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::varint;
 use super::violation::Violation;
+use crate::varint;
 
 /// The most bytes of one batch, which is one WebSocket message.
 pub const MAX_BATCH_BYTES: usize = 128 << 10;

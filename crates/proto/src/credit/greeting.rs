@@ -1,7 +1,7 @@
 //! HELLO and WELCOME (docs/protocol.md, section 3).
 
-use super::varint;
 use super::violation::Violation;
+use crate::varint;
 
 /// What an endpoint says first.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::config::Config;
 use super::frame::{FrameType, MESSAGE_COST};
-use super::varint::MAX_NUMBER;
 use super::violation::Violation;
+use crate::varint::MAX_NUMBER;
 use crate::websocket::{CloseInfo, Message, TextBuilder};
 
 /// The direction from the peer.

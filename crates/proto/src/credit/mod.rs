@@ -14,7 +14,6 @@ mod greeting;
 mod incoming;
 mod outgoing;
 mod round_trip;
-mod varint;
 mod violation;
 
 pub use config::Config;

@@ -1,5 +1,6 @@
 //! What a peer can do wrong (docs/protocol.md, section 8).
 
+use crate::varint::InvalidVarint;
 use crate::websocket::CloseCode;
 
 /// A rule of `tidegate.v1` that the peer broke. Shown as the reason that goes on the wire.
@@ -105,6 +106,15 @@ pub enum Violation {
     /// An END whose payload is not that of a Close frame.
     #[error("tidegate.v1: bad end")]
     BadEnd,
+}
+
+impl From<InvalidVarint> for Violation {
+    fn from(invalid: InvalidVarint) -> Self {
+        match invalid {
+            InvalidVarint::NotShortest => Self::VarintNotShortest,
+            InvalidVarint::TooLarge => Self::VarintTooLarge,
+        }
+    }
 }
 
 impl Violation {

@@ -6,7 +6,7 @@ use super::config::{Config, FRAGMENT_OVERHEAD};
 use super::decoder::Part;
 use super::deflate::Inflater;
 use super::utf8::TextBuilder;
-use super::{Chunk, Message, MessageKind, Opcode, PeerMisbehaved};
+use super::{Chunk, Message, MessageKind, Opcode, PeerMisbehaved, recycled};
 
 /// Joins the data frames of one connection into messages.
 pub(crate) struct Assembler {
@@ -101,9 +101,10 @@ impl Assembler {
         self.message.is_some()
     }
 
-    /// Drops what is held of an unfinished message.
-    pub(crate) fn clear(&mut self) {
+    /// Drops all that is held, for no part will come any more.
+    pub(crate) fn end(&mut self) {
         self.message = None;
+        self.inflater = None;
     }
 
     /// Whether messages may come compressed.
@@ -282,7 +283,7 @@ impl Body {
     fn finish(self) -> Result<Message, PeerMisbehaved> {
         match self {
             Self::Text(text) => text.finish().map(Message::Text),
-            Self::Binary(bytes) => Ok(Message::Binary(bytes.into())),
+            Self::Binary(bytes) => Ok(Message::Binary(recycled::payload(bytes))),
         }
     }
 }

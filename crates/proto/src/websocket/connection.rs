@@ -28,7 +28,7 @@ use super::input::Input;
 use super::outgoing::Streaming;
 use super::pongs::{PeerProgress, Pongs};
 use super::transmit::Transmit;
-use super::{ApiMisuse, Chunk, CloseCode, CloseInfo, Message, PeerMisbehaved, Side};
+use super::{ApiMisuse, Chunk, CloseCode, CloseInfo, Message, PeerMisbehaved, Side, recycled};
 
 /// An open WebSocket connection, without its transport.
 ///
@@ -52,14 +52,14 @@ pub struct Connection {
     transmit: Transmit,
     /// A message that is being sent in parts.
     streaming: Option<Box<Streaming>>,
-    /// A Close that waits for the end of the frame that is being sent.
-    close_owed: Option<Box<[u8]>>,
     pongs: Pongs,
     peer_progress: PeerProgress,
     state: State,
     close_deadline: Option<Instant>,
     /// How much of a message may be held before inflating it pauses.
     inflate_until: usize,
+    /// Messages under this length go out whole and as they are.
+    plain_below: u16,
 }
 
 /// What the decoding of input brings to light.
@@ -112,6 +112,9 @@ enum State {
     Ended,
 }
 
+/// Messages under this size are copied without becoming a shared buffer first.
+const SMALL_MESSAGE_BYTES: usize = 4096;
+
 /// From which size on what is left of a frame is read to where it belongs, instead of being copied there.
 const MIN_DIRECT_BYTES: usize = 16 * 1024;
 
@@ -136,6 +139,9 @@ impl Connection {
             Side::Client => Side::Server,
             Side::Server => Side::Client,
         };
+        let plain_below = SMALL_MESSAGE_BYTES
+            .min(config.fragment_bytes.saturating_add(1))
+            .min(if deflate.is_some() { config.min_deflated_bytes() } else { usize::MAX });
         let (inflater, deflater) = match deflate {
             Some(params) => {
                 let (inflater, deflater) = codecs(side, &config, params);
@@ -156,12 +162,13 @@ impl Connection {
             },
             transmit: Transmit::default(),
             streaming: None,
-            close_owed: None,
             pongs: Pongs::default(),
             peer_progress: PeerProgress::default(),
             state: State::Open,
             close_deadline: None,
             inflate_until: usize::MAX,
+            // It is under 64 KiB.
+            plain_below: plain_below as u16,
             config,
         }
     }
@@ -194,10 +201,9 @@ impl Connection {
         if self.close_deadline.is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::CloseSent => Err(Failure::CloseTimedOut),
-            _ => Ok(()),
-        }
+        let is_unanswered = matches!(self.state, State::CloseSent);
+        self.stop_receiving(State::Ended);
+        if is_unanswered { Err(Failure::CloseTimedOut) } else { Ok(()) }
     }
 
     /// The buffer that undecoded input waits in, for a transport that appends to it directly instead of calling
@@ -208,20 +214,23 @@ impl Connection {
 
     /// Where to read the payload of a large message directly, and how many bytes of it at most: without the copy that
     /// the way through [`input_buffer`](Self::input_buffer) takes. Tell [`handle_direct`](Self::handle_direct) how many
-    /// were appended. The buffer grows with what has come, not with what the header declares.
+    /// were appended. The buffer grows with what has come, not with what the header declares, unless the thread has one
+    /// of the right size left from an earlier message.
     pub fn direct_buffer(&mut self) -> Option<(&mut Vec<u8>, usize)> {
         let remaining = self.decoder.remaining();
         if self.input.len() > 0 || remaining < MIN_DIRECT_BYTES as u64 {
             return None;
         }
         let body = self.assembler.plain_body()?;
-        // In memory before long, and held to the limit of a message, so it fits a usize.
-        let wanted = remaining.min(body.len().max(READ_BUFFER_BYTES) as u64) as usize;
-        if body.capacity() - body.len() < wanted.min(READ_BUFFER_BYTES) {
+        let remaining = usize::try_from(remaining).unwrap_or(usize::MAX);
+        let wanted = remaining.min(body.len().max(READ_BUFFER_BYTES));
+        if body.capacity() - body.len() < wanted.min(READ_BUFFER_BYTES)
+            && !recycled::move_to_kept(body, body.len().saturating_add(remaining))
+        {
             body.reserve_exact(wanted);
         }
         let room = body.capacity() - body.len();
-        Some((body, room.min(usize::try_from(remaining).unwrap_or(usize::MAX))))
+        Some((body, room.min(remaining)))
     }
 
     /// Takes note that `read` bytes were appended to [`direct_buffer`](Self::direct_buffer).
@@ -294,6 +303,7 @@ impl Connection {
 
     /// What the transport should be doing.
     #[must_use]
+    #[inline]
     pub fn phase(&self) -> Phase {
         match self.state {
             State::Open => Phase::Open,
@@ -318,6 +328,7 @@ impl Connection {
 
     /// Bytes that wait to be sent, headers and automatic replies included.
     #[must_use]
+    #[inline]
     pub fn queued_bytes(&self) -> usize {
         self.transmit.remaining()
     }
@@ -356,6 +367,7 @@ impl Connection {
 
     /// Bytes that wait undecoded; at most [`READ_BUFFER_BYTES`].
     #[must_use]
+    #[inline]
     pub fn undecoded_bytes(&self) -> usize {
         self.input.len()
     }

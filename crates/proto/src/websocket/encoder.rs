@@ -29,7 +29,7 @@ impl Encoder {
     /// Appends one frame whose payload is copied.
     #[inline]
     pub(crate) fn frame(&mut self, out: &mut Transmit, head: Head, payload: &[u8]) {
-        out.gather(|out| self.write(head, payload, out));
+        self.write(head, payload, out.gathering());
     }
 
     /// Appends one frame to plain bytes.
@@ -57,7 +57,7 @@ impl Encoder {
     /// Appends the header of a frame whose payload follows by [`payload`](Self::payload).
     pub(crate) fn begin_frame(&mut self, out: &mut Transmit, head: Head, payload_len: u64) -> FrameHeader {
         let header = FrameHeader { payload_len, ..self.header(head, 0) };
-        out.gather(|out| header.encode(out));
+        header.encode(out.gathering());
         header
     }
 
@@ -72,7 +72,7 @@ impl Encoder {
             }
         };
         if payload.len() < BY_REFERENCE_BYTES {
-            out.gather(|out| out.extend_from_slice(&payload));
+            out.gathering().extend_from_slice(&payload);
         } else {
             out.push(payload);
         }

@@ -2,25 +2,31 @@
 
 /// Masks or unmasks `bytes` in place, `offset` being how many payload bytes of the frame came before them.
 pub fn apply_mask(masking_key: [u8; 4], offset: u64, bytes: &mut [u8]) {
+    let key = u64::from(u32::from_le_bytes(masking_key)) * 0x1_0000_0001;
+    let key = advanced(key, offset as usize);
     match bytes.len() {
-        32.. => mask_blocks::<32>(masking_key, offset, bytes),
-        8..32 => mask_blocks::<8>(masking_key, offset, bytes),
+        32.. => mask_blocks::<32>(key, bytes),
+        8..32 => mask_blocks::<8>(key, bytes),
         _ => {
-            for (byte, key) in bytes.iter_mut().zip(wide_key::<8>(masking_key, offset)) {
+            for (byte, key) in bytes.iter_mut().zip(key.to_le_bytes()) {
                 *byte ^= key;
             }
         }
     }
 }
 
+/// The key, twice in a word, as it falls on the bytes from `offset` on.
+#[inline]
+fn advanced(key: u64, offset: usize) -> u64 {
+    key.rotate_right(8 * (offset % 4) as u32)
+}
+
 /// Masks at least one block. Blocks of a constant size are what the compiler turns into vector instructions.
 #[inline]
-fn mask_blocks<const BLOCK: usize>(masking_key: [u8; 4], offset: u64, bytes: &mut [u8]) {
+fn mask_blocks<const BLOCK: usize>(key: u64, bytes: &mut [u8]) {
     let Some(&tail) = bytes.last_chunk::<BLOCK>() else { return };
     // The last block overlaps the one before it, so what it will be is fixed before that one is masked.
-    let tail_at = offset.wrapping_add((bytes.len() - BLOCK) as u64);
-    let tail = xor(tail, wide_key(masking_key, tail_at));
-    let key = wide_key(masking_key, offset);
+    let tail = xor(tail, advanced(key, bytes.len() - BLOCK));
     for block in bytes.as_chunks_mut::<BLOCK>().0 {
         *block = xor(*block, key);
     }
@@ -29,16 +35,13 @@ fn mask_blocks<const BLOCK: usize>(masking_key: [u8; 4], offset: u64, bytes: &mu
     }
 }
 
-/// The key as it falls on the bytes from `offset` on.
+/// `BLOCK` is a multiple of a word.
 #[inline]
-fn wide_key<const BLOCK: usize>(masking_key: [u8; 4], offset: u64) -> [u8; BLOCK] {
-    let key = u32::from_le_bytes(masking_key).rotate_right(8 * (offset % 4) as u32).to_le_bytes();
-    std::array::from_fn(|i| key[i % 4])
-}
-
-#[inline]
-fn xor<const BLOCK: usize>(block: [u8; BLOCK], key: [u8; BLOCK]) -> [u8; BLOCK] {
-    std::array::from_fn(|i| block[i] ^ key[i])
+fn xor<const BLOCK: usize>(mut block: [u8; BLOCK], key: u64) -> [u8; BLOCK] {
+    for word in block.as_chunks_mut::<8>().0 {
+        *word = (u64::from_le_bytes(*word) ^ key).to_le_bytes();
+    }
+    block
 }
 
 #[cfg(test)]

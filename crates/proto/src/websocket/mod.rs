@@ -20,6 +20,7 @@ mod outgoing;
 mod peer_misbehaved;
 mod pongs;
 mod prepared;
+mod recycled;
 mod transmit;
 mod utf8;
 

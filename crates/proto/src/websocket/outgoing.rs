@@ -8,6 +8,15 @@ pub(crate) struct Streaming {
     pub(crate) shape: Shape,
     /// Checks that text is text; `None` for binary.
     pub(crate) text: Option<TextBuilder>,
+    /// A Close that waits for the end of the frame.
+    pub(crate) close_owed: Option<Box<[u8]>>,
+}
+
+impl Streaming {
+    /// Whether the next byte on the wire belongs to a frame that has begun.
+    pub(crate) fn is_within_frame(&self) -> bool {
+        matches!(&self.shape, Shape::Frame { header, sent } if *sent < header.payload_len)
+    }
 }
 
 /// How its parts go on the wire.

@@ -63,7 +63,7 @@ impl Prepared {
     /// Appends the frame as a server sends it: by reference when it is large.
     pub(crate) fn put(&self, out: &mut Transmit) {
         if self.frame.len() < BY_REFERENCE_BYTES {
-            out.gather(|out| out.extend_from_slice(&self.frame));
+            out.gathering().extend_from_slice(&self.frame);
         } else {
             out.push(self.frame.clone());
         }

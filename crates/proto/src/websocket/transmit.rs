@@ -13,29 +13,34 @@ use bytes::{Buf, Bytes};
 /// payload is never copied into it.
 #[derive(Debug, Default)]
 pub struct Transmit {
-    sealed: VecDeque<Bytes>,
+    /// What goes out before what is gathered. Boxed, since only large payloads need it.
+    sealed: Option<Box<Sealed>>,
     gathered: Vec<u8>,
     gathered_start: usize,
-    len: usize,
     sent: u64,
+}
+
+/// Payloads by reference, and what was gathered between them; never empty.
+#[derive(Debug, Default)]
+struct Sealed {
+    chunks: VecDeque<Bytes>,
+    bytes: usize,
 }
 
 /// How much of what has left may stay in front of what waits, before that is moved there.
 const MAX_SENT_FRONT: usize = 4096;
 
 impl Transmit {
-    /// Appends to the gathering buffer.
+    /// The gathering buffer, to append to.
     #[inline]
-    pub(crate) fn gather(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn gathering(&mut self) -> &mut Vec<u8> {
         if self.gathered_start > MAX_SENT_FRONT {
             self.drain_front();
         }
         if self.gathered.capacity() == 0 {
             self.gathered = borrow();
         }
-        let before = self.gathered.len();
-        append(&mut self.gathered);
-        self.len += self.gathered.len() - before;
+        &mut self.gathered
     }
 
     /// A queue that is never empty would keep all that it has sent.
@@ -49,21 +54,21 @@ impl Transmit {
 
     /// Puts `payload` behind all that has been gathered, without copying it.
     pub(crate) fn push(&mut self, payload: Bytes) {
-        self.len += payload.len();
+        let sealed = self.sealed.get_or_insert_default();
         if self.gathered.len() > self.gathered_start {
             let mut gathered = Bytes::from(std::mem::take(&mut self.gathered));
             gathered.advance(self.gathered_start);
-            self.sealed.push_back(gathered);
+            sealed.push(gathered);
         } else {
             self.gathered.clear();
         }
         self.gathered_start = 0;
-        self.sealed.push_back(payload);
+        sealed.push(payload);
     }
 
     /// Gives up what waits, and tells how much that was. What has left stays counted.
     pub(crate) fn discard(&mut self) -> usize {
-        let lost = self.len;
+        let lost = self.remaining();
         *self = Self { sent: self.sent, ..Self::default() };
         lost
     }
@@ -77,9 +82,13 @@ impl Transmit {
         self.gathered_start = 0;
         // An idle connection holds none.
         give_back(std::mem::take(&mut self.gathered));
-        if self.sealed.capacity() > 0 {
-            self.sealed = VecDeque::new();
-        }
+    }
+}
+
+impl Sealed {
+    fn push(&mut self, chunk: Bytes) {
+        self.bytes += chunk.len();
+        self.chunks.push_back(chunk);
     }
 }
 
@@ -111,12 +120,14 @@ fn give_back(mut buffer: Vec<u8>) {
 }
 
 impl Buf for Transmit {
+    #[inline]
     fn remaining(&self) -> usize {
-        self.len
+        let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.bytes);
+        sealed + self.gathered.len() - self.gathered_start
     }
 
     fn chunk(&self) -> &[u8] {
-        match self.sealed.front() {
+        match self.sealed.as_ref().and_then(|sealed| sealed.chunks.front()) {
             Some(bytes) => bytes,
             None => &self.gathered[self.gathered_start..],
         }
@@ -124,7 +135,7 @@ impl Buf for Transmit {
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let rest = &self.gathered[self.gathered_start..];
-        let chunks = self.sealed.iter().map(|bytes| &bytes[..]);
+        let chunks = self.sealed.iter().flat_map(|sealed| &sealed.chunks).map(|bytes| &bytes[..]);
         let mut filled = 0;
         for (slice, chunk) in slices.iter_mut().zip(chunks.chain((!rest.is_empty()).then_some(rest))) {
             *slice = IoSlice::new(chunk);
@@ -134,16 +145,20 @@ impl Buf for Transmit {
     }
 
     fn advance(&mut self, mut count: usize) {
-        assert!(count <= self.len, "advance past the end of what waits to be sent");
-        self.len -= count;
+        assert!(count <= self.remaining(), "advance past the end of what waits to be sent");
         self.sent += count as u64;
-        while let Some(front) = self.sealed.front_mut() {
-            if count < front.len() {
-                front.advance(count);
-                return;
+        if let Some(sealed) = &mut self.sealed {
+            while let Some(front) = sealed.chunks.front_mut() {
+                let step = count.min(front.len());
+                sealed.bytes -= step;
+                count -= step;
+                if step < front.len() {
+                    front.advance(step);
+                    return;
+                }
+                sealed.chunks.pop_front();
             }
-            count -= front.len();
-            self.sealed.pop_front();
+            self.sealed = None;
         }
         self.gathered_start += count;
         if self.gathered_start == self.gathered.len() {
@@ -160,11 +175,11 @@ mod tests {
     fn any_cut_gives_the_same_bytes() {
         let build = || {
             let mut transmit = Transmit::default();
-            transmit.gather(|out| out.extend_from_slice(b"ab"));
+            transmit.gathering().extend_from_slice(b"ab");
             transmit.push(Bytes::from_static(b"LARGE"));
             transmit.push(Bytes::from_static(b"MORE"));
-            transmit.gather(|out| out.extend_from_slice(b"c"));
-            transmit.gather(|out| out.extend_from_slice(b"d"));
+            transmit.gathering().extend_from_slice(b"c");
+            transmit.gathering().extend_from_slice(b"d");
             transmit
         };
         for step in 1..14 {
@@ -185,9 +200,10 @@ mod tests {
     #[test]
     fn a_queue_that_is_never_empty_does_not_keep_what_it_has_sent() {
         let mut transmit = Transmit::default();
-        transmit.gather(|out| out.resize(1000, 1));
+        transmit.gathering().resize(1000, 1);
         for _ in 0..10_000 {
-            transmit.gather(|out| out.resize(out.len() + 1000, 1));
+            let waiting = transmit.gathering();
+            waiting.resize(waiting.len() + 1000, 1);
             transmit.advance(1000);
             assert_eq!(transmit.remaining(), 1000);
         }
@@ -197,7 +213,7 @@ mod tests {
     #[test]
     fn a_drained_buffer_is_given_back() {
         let mut transmit = Transmit::default();
-        transmit.gather(|out| out.resize(100_000, 1));
+        transmit.gathering().resize(100_000, 1);
         transmit.advance(100_000);
         assert_eq!(transmit.gathered.capacity(), 0);
     }

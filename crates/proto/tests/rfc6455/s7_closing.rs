@@ -1,6 +1,8 @@
 //! RFC 6455 §7: closing the connection.
 
-use tidegate_proto::websocket::{ApiMisuse, Config, Failure, PeerMisbehaved, Phase, Side};
+use tidegate_proto::websocket::{
+    ApiMisuse, CloseCode, Config, Failure, MessageKind, PeerMisbehaved, Phase, Side,
+};
 
 use crate::peer::{Endpoint, close, masked, moment, plain, seconds};
 
@@ -118,4 +120,44 @@ fn bytes_behind_a_close_are_ignored() {
     server.gets([close(1000, ""), masked(0x81, "late"), vec![0xff; 50]].concat());
     server.reads_close(1000, "").reads_nothing();
     assert_eq!(server.sends(), plain(0x88, b"\x03\xe8"));
+}
+
+#[test]
+fn what_has_come_of_a_message_goes_with_the_end_and_not_with_the_connection() {
+    let now = moment();
+    let ends: [fn(&mut Endpoint); 5] = [
+        |server| {
+            server.gets(masked(0x82, "interrupts"));
+            assert!(matches!(server.event(), Some(Err(Failure::PeerMisbehaved(_)))));
+        },
+        |server| {
+            server.gets(close(1000, "")).reads_close(1000, "");
+        },
+        |server| {
+            server.connection.handle_eof();
+            assert_eq!(server.event(), Some(Err(Failure::Lost)));
+        },
+        |server| server.connection.give_up(CloseCode::TRY_AGAIN_LATER, ""),
+        |server| {
+            server.connection.begin_message(MessageKind::Text, None).unwrap();
+            server.connection.abandon_message();
+        },
+    ];
+    let begun = || {
+        let mut server = Endpoint::server();
+        server.gets(masked(0x02, [1; 1000])).reads_nothing();
+        assert_eq!(server.connection.assembling_bytes(), 1000);
+        server
+    };
+    for (number, end) in ends.iter().enumerate() {
+        let mut server = begun();
+        end(&mut server);
+        assert_eq!(server.connection.assembling_bytes(), 0, "end {number}");
+    }
+    let mut server = begun();
+    server.connection.close(None, "").unwrap();
+    assert_eq!(server.connection.assembling_bytes(), 1000, "it may still be finished");
+    let deadline = server.connection.poll_timeout(now).unwrap();
+    assert_eq!(server.connection.handle_timeout(deadline), Err(Failure::CloseTimedOut));
+    assert_eq!(server.connection.assembling_bytes(), 0);
 }

@@ -131,21 +131,13 @@ pub(crate) struct ReadRequest {
     pub(crate) rest: Vec<u8>,
 }
 
-/// Reads the head of one request.
-///
-/// At most [`HeadLimits::max_bytes`] are read. A request with a body is malformed here.
-///
-/// # Cancellation
-///
-/// What has been read is lost when the future is dropped: close the stream then.
-pub(crate) async fn read_request<R>(io: R, limits: &HeadLimits) -> Result<ReadRequest, HeadError>
-where
-    R: AsyncRead + Unpin,
-{
-    let mut reader = HeadReader::new(io, *limits);
-    let head = reader.next_head().await?;
-    let bytes = reader.bytes(&head);
-    Ok(ReadRequest { request: parse_request(bytes)?, head: bytes.into(), rest: reader.into_rest() })
+/// The head of the first request on a connection.
+#[cfg(feature = "sessions")]
+pub(crate) struct FirstHead {
+    /// Absent where it has a body.
+    pub(crate) request: Option<Request<()>>,
+    pub(crate) head: Box<[u8]>,
+    pub(crate) rest: Vec<u8>,
 }
 
 /// Reads the head of the final response, and returns it with the bytes that were read behind it.
@@ -244,8 +236,8 @@ struct Head {
     headers: usize,
 }
 
-/// Reads heads one behind the other into one buffer.
-struct HeadReader<R> {
+/// Reads heads one behind the other into one buffer, of at most [`HeadLimits::max_bytes`].
+pub(crate) struct HeadReader<R> {
     io: R,
     limits: HeadLimits,
     buffer: Vec<u8>,
@@ -254,8 +246,38 @@ struct HeadReader<R> {
 }
 
 impl<R: AsyncRead + Unpin> HeadReader<R> {
-    fn new(io: R, limits: HeadLimits) -> Self {
+    pub(crate) fn new(io: R, limits: HeadLimits) -> Self {
         Self { io, limits, buffer: Vec::new(), consumed: 0 }
+    }
+
+    /// Reads the head of one request, and with it what was read behind it. A request with a body is malformed here.
+    ///
+    /// # Cancellation
+    ///
+    /// What has been read stays in this reader when the future is dropped.
+    pub(crate) async fn request(&mut self) -> Result<ReadRequest, HeadError> {
+        let head = self.next_head().await?;
+        let bytes = &self.buffer[head.start..head.end];
+        let (request, head) = (parse_request(bytes)?, bytes.into());
+        Ok(ReadRequest { request, head, rest: self.buffer.split_off(self.consumed) })
+    }
+
+    /// As [`request`](Self::request), but a request with a body is none of an opening handshake, rather than malformed.
+    #[cfg(feature = "sessions")]
+    pub(crate) async fn first_head(&mut self) -> Result<FirstHead, HeadError> {
+        let head = self.next_head().await?;
+        let bytes = &self.buffer[head.start..head.end];
+        let request = match parse_request(bytes) {
+            Ok(request) => Some(request),
+            Err(HeadError::Malformed(MalformedHead::Body)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(FirstHead { request, head: bytes.into(), rest: self.buffer.split_off(self.consumed) })
+    }
+
+    /// Whether anything has come.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.buffer.is_empty()
     }
 
     async fn next_head(&mut self) -> Result<Head, HeadError> {

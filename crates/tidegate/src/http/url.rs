@@ -92,6 +92,28 @@ pub(crate) fn request_target(url: &Url) -> Result<Uri, InvalidUrl> {
     target.parse().map_err(|_| InvalidUrl::LongTarget(target.len()))
 }
 
+/// The URL with these parameters in its query, in place of all that have one of `names`. Others stay as they are,
+/// byte for byte.
+pub(crate) fn set_parameters(url: &Url, names: &[&str], parameters: &[(&str, String)]) -> Url {
+    let mut url = url.clone();
+    let is_ours = |pair: &str| {
+        let name = url::form_urlencoded::parse(pair.as_bytes()).next();
+        name.is_some_and(|(name, _)| names.contains(&&*name))
+    };
+    let kept: Vec<&str> = url
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !is_ours(pair))
+        .collect();
+    let kept = kept.join("&");
+    url.set_query((!kept.is_empty()).then_some(&kept));
+    if !parameters.is_empty() {
+        url.query_pairs_mut().extend_pairs(parameters);
+    }
+    url
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,5 +170,17 @@ mod tests {
             }
         }
         parse_url("ws://h/ü?ü\u{1F30A}").unwrap();
+    }
+
+    #[test]
+    fn parameters_are_replaced_and_others_left_alone() {
+        let set = |url, parameters: &[(&str, String)]| {
+            String::from(set_parameters(&Url::parse(url).unwrap(), &["a", "b c"], parameters))
+        };
+        let ours = [("a", "1&2".to_owned())];
+        assert_eq!(set("ws://h/x", &ours), "ws://h/x?a=1%262");
+        assert_eq!(set("ws://h/x?d=%20+&a=7&b+c=8&e", &ours), "ws://h/x?d=%20+&e&a=1%262");
+        assert_eq!(set("ws://h/x?a=7&b%20c", &[]), "ws://h/x");
+        assert_eq!(set("ws://h/x?aa=7", &[]), "ws://h/x?aa=7");
     }
 }

@@ -4,48 +4,29 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_core::future::BoxFuture;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use tidegate_proto::credit;
-use tidegate_proto::websocket::handshake::{Agreed, Answer, Offer, Refusal, receive};
+use tidegate_proto::websocket::handshake::{Offer, Refusal};
 use tidegate_proto::websocket::{Config, Side};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::connections::{Connections, Limits, Slot};
-use super::lease::Lease;
+use super::connections::Connections;
+use super::judged::Judged;
 use super::origin::OriginPolicy;
-use super::policy::{Admission, Policy};
-use super::refuse::{refuse, response_to};
-use crate::http::h1::{self, ReadRequest};
-use crate::http::tls::{Alpn, ServerTls, TlsError, is_http2};
-use crate::http::{Asked, HeadError, HeadLimits, Http2, Http2Error, Io, PeerAddress};
-use crate::websocket::observe::{self, Peer};
-use crate::websocket::{Budget, Deadlines, Driver, Layers, Tuning, WebSocketStream, prepare, write_all};
+use super::policy::Admission;
+use super::settings::Settings;
+use crate::http::tls::{ServerTls, TlsError};
+use crate::http::{Asked, HeadError, HeadLimits, Http2, Http2Error};
+use crate::websocket::observe::{self, Peer, Scope};
+use crate::websocket::{Budget, Deadlines, WebSocketStream};
 
 /// Accepts WebSocketStreams by one policy. Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Acceptor {
     pub(super) settings: Arc<Settings>,
-}
-
-#[derive(Clone)]
-pub(super) struct Settings {
-    /// Shared by all connections.
-    config: Arc<Config>,
-    credits: Option<credit::Config>,
-    origins: OriginPolicy,
-    pub(super) policy: Policy,
-    pub(super) tls: Option<ServerTls>,
-    pub(super) http2: Option<Http2>,
-    pub(super) head_limits: HeadLimits,
-    pub(super) handshake_timeout: Duration,
-    tuning: Tuning,
-    pub(super) limits: Limits,
-    pub(super) connections: Connections,
-    pub(super) max_handshakes: usize,
-    pub(super) drain_timeout: Duration,
 }
 
 /// Why a client was not accepted. Where there was anybody to tell, the client has been told.
@@ -87,27 +68,6 @@ impl AcceptError {
     }
 }
 
-impl Default for Acceptor {
-    fn default() -> Self {
-        let settings = Settings {
-            config: Arc::default(),
-            credits: Some(credit::Config::default()),
-            origins: OriginPolicy::default(),
-            policy: Policy::default(),
-            tls: None,
-            http2: None,
-            head_limits: HeadLimits::default(),
-            handshake_timeout: Duration::from_secs(10),
-            tuning: Tuning::default(),
-            limits: Limits { total: 16 * 1024, per_ip: 4096 },
-            connections: Connections::default(),
-            max_handshakes: 1024,
-            drain_timeout: Duration::from_secs(10),
-        };
-        Self { settings: Arc::new(settings) }
-    }
-}
-
 impl Acceptor {
     /// The default policy: same origin, no subprotocol, compression, every limit at its default.
     #[must_use]
@@ -131,6 +91,14 @@ impl Acceptor {
     #[must_use]
     pub fn credits(self, credits: impl Into<Option<credit::Config>>) -> Self {
         self.with(|settings| settings.credits = credits.into())
+    }
+
+    /// How long sessions are kept, and how much of each (docs/sessions.md), or `None` to have none; on by default. They
+    /// need [`credits`](Self::credits).
+    #[cfg(feature = "sessions")]
+    #[must_use]
+    pub fn sessions(self, sessions: impl Into<Option<tidegate_proto::session::Config>>) -> Self {
+        self.with(|settings| settings.session = sessions.into())
     }
 
     /// The subprotocols that are spoken here. The first that the client offers of these is selected.
@@ -167,7 +135,7 @@ impl Acceptor {
     /// The last word on each request, for a judgement that has to wait, say for a database: a [`Refusal`] is sent as
     /// it is, an [`Admission`] adds headers to the 101 and may select the protocol.
     ///
-    /// It may take as long as the [`handshake_timeout`](Self::handshake_timeout), then the client gets 503. The
+    /// It may take what is left of the [`handshake_timeout`](Self::handshake_timeout), then the client gets 503. The
     /// request holds one of the [`max_connections`](Self::max_connections) meanwhile.
     ///
     /// ```
@@ -221,7 +189,8 @@ impl Acceptor {
         self.with(|settings| settings.head_limits = limits)
     }
 
-    /// How long TLS and the opening handshake may take together; 10 s by default.
+    /// How long TLS and the opening handshake may take together; 10 s by default. A client whose request has begun by
+    /// then gets 408, another one no answer.
     #[must_use]
     pub fn handshake_timeout(self, timeout: Duration) -> Self {
         self.with(|settings| settings.handshake_timeout = timeout)
@@ -258,22 +227,23 @@ impl Acceptor {
     /// 429 and a `Retry-After`.
     ///
     /// An IPv6 address counts by its first 64 bits. Without a known address, as in [`accept`](Self::accept), this
-    /// does not hold; see [`PeerAddress`] and [`peer_ip`](Self::peer_ip).
+    /// does not hold; see [`PeerAddress`](crate::PeerAddress) and [`peer_ip`](Self::peer_ip).
     #[must_use]
     pub fn max_connections_per_ip(self, connections: usize) -> Self {
         self.with(|settings| settings.limits.per_ip = connections.max(1))
     }
 
-    /// How to tell which address a request counts for, where that is not its [`PeerAddress`]: behind a reverse
-    /// proxy, say, from a header that the proxy sets and nobody else can.
+    /// How to tell which address a request counts for, where that is not its [`PeerAddress`](crate::PeerAddress):
+    /// behind a reverse proxy, say, from a header that the proxy sets and nobody else can.
     #[must_use]
     pub fn peer_ip(self, find: impl Fn(&Request<()>) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.policy.find_ip = Some(Arc::new(find)))
     }
 
     /// How many opening handshakes [`serve`](Self::serve) has under way at a time, refusals included; 1,024 by
-    /// default. Each takes at most [`handshake_timeout`](Self::handshake_timeout), and up to the
-    /// [`head_limits`](Self::head_limits) in memory. Further clients wait in the listener's queue.
+    /// default. Each takes at most [`handshake_timeout`](Self::handshake_timeout), and 2 s more to tell a client that it
+    /// is refused; and up to the [`head_limits`](Self::head_limits) in memory. Further clients wait in the listener's
+    /// queue.
     #[must_use]
     pub fn max_handshakes(self, handshakes: usize) -> Self {
         self.with(|settings| settings.max_handshakes = handshakes.max(1))
@@ -307,7 +277,8 @@ impl Acceptor {
         self.accept_from(io, None).await
     }
 
-    /// As [`accept`](Self::accept), from a client at this address, which the hooks then see as [`PeerAddress`].
+    /// As [`accept`](Self::accept), from a client at this address, which the hooks then see as
+    /// [`PeerAddress`](crate::PeerAddress).
     ///
     /// Dropping the future closes `io`.
     ///
@@ -324,85 +295,6 @@ impl Acceptor {
         Ok(socket)
     }
 
-    /// As [`accept_from`](Self::accept_from), but leaves it to the caller to run the driver.
-    pub(super) async fn accept_undriven(
-        &self,
-        io: impl Io,
-        peer: Option<SocketAddr>,
-    ) -> Result<(WebSocketStream, Driver), AcceptError> {
-        let limit = self.settings.handshake_timeout;
-        let deadline = Instant::now() + limit;
-        if self.settings.tls.is_none() {
-            return self.accept_secured(io, peer, deadline).await;
-        }
-        let secured = match timeout_at(deadline, self.secure(io, Alpn::Http1)).await {
-            Ok(secured) => secured.map_err(AcceptError::from),
-            Err(_) => Err(AcceptError::HandshakeTimedOut(limit)),
-        };
-        let (io, _) = secured.inspect_err(|error| error.observe(peer))?;
-        self.accept_secured(io, peer, deadline).await
-    }
-
-    /// Makes the TLS handshake where TLS is set, and tells whether HTTP/2 was agreed on by it.
-    pub(super) async fn secure(&self, io: impl Io, alpn: Alpn) -> Result<(Box<dyn Io>, bool), TlsError> {
-        let Some(tls) = &self.settings.tls else { return Ok((Box::new(io), false)) };
-        let io = tls.accept(io, alpn).await?;
-        let is_http2 = is_http2(io.get_ref().1);
-        Ok((Box::new(io), is_http2))
-    }
-
-    /// Reads an HTTP/1.1 request and answers it, by the deadline.
-    pub(super) async fn accept_secured(
-        &self,
-        io: impl Io,
-        peer: Option<SocketAddr>,
-        deadline: Instant,
-    ) -> Result<(WebSocketStream, Driver), AcceptError> {
-        let accepted = match timeout_at(deadline, self.read_and_answer(io, peer)).await {
-            Ok(Ok(opened)) => Ok(opened),
-            Ok(Err(NotOpened { error, farewell })) => {
-                if let Some((mut io, response)) = farewell {
-                    refuse(&mut io, response).await;
-                }
-                Err(error)
-            }
-            Err(_) => Err(AcceptError::HandshakeTimedOut(self.settings.handshake_timeout)),
-        };
-        accepted.inspect_err(|error| error.observe(peer))
-    }
-
-    async fn read_and_answer(
-        &self,
-        mut io: impl Io,
-        peer: Option<SocketAddr>,
-    ) -> Result<(WebSocketStream, Driver), NotOpened> {
-        let ReadRequest { mut request, head, rest } =
-            match h1::read_request(&mut io, &self.settings.head_limits).await {
-                Ok(read) => read,
-                Err(error) => {
-                    let response = response_to(&error);
-                    return Err(NotOpened::new(error.into(), io, response));
-                }
-            };
-        let peer = peer.map(PeerAddress);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
-        }
-        let (response, judged) = match self.judge(&request).await {
-            Ok(answer) => answer,
-            Err(refusal) => {
-                let response = refusal.clone().into_response();
-                return Err(NotOpened::new(AcceptError::Refused(refusal), io, Some(response)));
-            }
-        };
-        drop(request);
-        let bytes = h1::encode_response(&response, b"");
-        if let Err(error) = write_all(&mut io, &bytes).await {
-            return Err(NotOpened { error: error.into(), farewell: None });
-        }
-        Ok(judged.start(io, rest.into(), Asked::head(head, peer)))
-    }
-
     /// Judges a request that an HTTP server of one's own has read: the response to send, and what to
     /// [`start`](Accepted::start) on the connection behind it.
     ///
@@ -413,38 +305,26 @@ impl Acceptor {
     /// The refusal to send instead, by [`Refusal::into_response`].
     pub async fn answer<B>(&self, request: Request<B>) -> Result<(Response<()>, Accepted), Refusal> {
         let request = request.map(drop);
-        let (response, judged) = self.judge(&request).await?;
+        let (response, judged) = self.judge(&request, self.settings.deadline()).await?;
         Ok((response, Accepted { judged, request }))
     }
 
-    async fn judge(&self, request: &Request<()>) -> Result<(Response<()>, Judged), Refusal> {
-        self.weigh(request).await.inspect_err(|refusal| observe::refused(refusal.status(), refusal))
-    }
-
-    async fn weigh(&self, request: &Request<()>) -> Result<(Response<()>, Judged), Refusal> {
-        let settings = &self.settings;
-        let offer = receive(request)?;
-        if !settings.origins.allows(offer.origin(), request.headers()) {
-            return Err(Refusal::forbidden_origin());
-        }
-        // Before the hooks, so that not more of them wait than there may be connections.
-        let slot = settings.connections.enter(settings.limits, settings.policy.ip(request))?;
-        let judgement = settings.policy.judge(request, &offer, settings.handshake_timeout).await?;
-        let (deflate, credits) = (settings.config.deflate_config().copied(), settings.credits.is_some());
-        let answer = Answer { deflate, credits, ..judgement };
-        // An answer that cannot be given is a fault of the hooks.
-        let (response, agreed) = offer
-            .accept(answer)
-            .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-        Ok((response, Judged { agreed, settings: self.settings.clone(), slot }))
+    /// Judges a request, by the deadline.
+    pub(super) async fn judge(
+        &self,
+        request: &Request<()>,
+        deadline: Instant,
+    ) -> Result<(Response<()>, Judged), Refusal> {
+        let judged = Judged::weigh(&self.settings, request, deadline).await;
+        judged.inspect_err(|refusal| observe::refused(refusal.status(), refusal))
     }
 }
 
 /// A request that was accepted, and waits for the byte stream behind its response. It holds a place among the
 /// connections, which is free again when this is dropped or the connection has ended.
 pub struct Accepted {
-    judged: Judged,
-    request: Request<()>,
+    pub(super) judged: Judged,
+    pub(super) request: Request<()>,
 }
 
 impl Accepted {
@@ -455,46 +335,18 @@ impl Accepted {
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         already_read: impl Into<Bytes>,
     ) -> WebSocketStream {
+        self.start_scoped(io, already_read).0
+    }
+
+    /// As [`start`](Self::start), and tells what a handler runs in.
+    pub(super) fn start_scoped(
+        self,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        already_read: impl Into<Bytes>,
+    ) -> (WebSocketStream, Scope) {
         let (socket, driver) = self.judged.start(io, already_read.into(), Asked::request_of(self.request));
+        let scope = driver.scope();
         tokio::spawn(driver);
-        socket
-    }
-}
-
-/// What was agreed on with a client that is let in, and its place among the connections.
-struct Judged {
-    agreed: Agreed,
-    settings: Arc<Settings>,
-    slot: Slot,
-}
-
-impl Judged {
-    /// Opens the connection, whose driver has to run.
-    fn start(self, io: impl Io, mut already_read: Bytes, asked: Asked) -> (WebSocketStream, Driver) {
-        let Self { agreed, settings, slot } = self;
-        // A server draws no masking keys, so it needs no seed.
-        let (config, credits) = (settings.config.clone(), settings.credits.clone());
-        let mut connection = Layers::new(Side::Server, config, credits, &agreed, &[], [0; 32]);
-        let taken = connection.handle_input(&already_read);
-        already_read.advance(taken);
-        let key = slot.key();
-        let io = Box::new(Lease::new(io, already_read, slot));
-        let (shared, driver) = prepare(io, connection, agreed, &settings.tuning, &Peer::of(&asked));
-        // Before the driver runs: it gives the place up when the connection ends.
-        settings.connections.opened(key, &shared);
-        (WebSocketStream::accepted(shared, asked), driver)
-    }
-}
-
-/// Why a handshake on a byte stream came to nothing, and what its client is to be told, if anything.
-struct NotOpened {
-    error: AcceptError,
-    farewell: Option<(Box<dyn Io>, Response<String>)>,
-}
-
-impl NotOpened {
-    fn new(error: AcceptError, io: impl Io, response: Option<Response<String>>) -> Self {
-        let farewell = response.map(|response| (Box::new(io) as Box<dyn Io>, response));
-        Self { error, farewell }
+        (socket, scope)
     }
 }

@@ -16,11 +16,15 @@
 //! let routes: Router = Router::new().route("/echo", any(echo));
 //! ```
 
+#[cfg(feature = "sessions")]
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::sync::LazyLock;
 
 use axum_core::body::Body;
+#[cfg(feature = "sessions")]
+use axum_core::extract::FromRequest;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -31,6 +35,8 @@ use tidegate_proto::websocket::handshake::Refusal;
 
 use super::acceptor::Acceptor;
 use super::origin::OriginPolicy;
+#[cfg(feature = "sessions")]
+use crate::connection::Connection;
 use crate::websocket::WebSocketStream;
 
 /// A request that may open a WebSocket, as an argument of an axum handler.
@@ -118,15 +124,68 @@ impl Upgrade {
     {
         match self.acceptor.upgrade_head(self.request, self.pending).await {
             Ok((response, upgrading)) => {
-                tokio::spawn(async move {
-                    // A client that went away before it had the response needs no socket.
-                    let Ok(socket) = upgrading.open().await else { return };
-                    handler(socket).await;
-                });
+                tokio::spawn(upgrading.handle(handler));
                 response.map(|()| Body::empty())
             }
             Err(refusal) => Rejection(refusal).into_response(),
         }
+    }
+}
+
+/// A request of a [`Connection`], whatever carries it, as an argument of an axum handler on the connection's URL.
+///
+/// It is judged as [`Upgrade`] is. The route must take every method: `any(chat)`.
+///
+/// ```
+/// use axum::{Router, response::IntoResponse, routing::any};
+/// use tidegate::{Opened, axum::ConnectionRequest};
+///
+/// async fn echo(request: ConnectionRequest) -> impl IntoResponse {
+///     request
+///         .on_connection(|connection| async move {
+///             let Ok(Opened { readable, writable, .. }) = connection.opened().await else { return };
+///             let _ = readable.pipe_to(writable).await;
+///         })
+///         .await
+/// }
+/// let routes: Router = Router::new().route("/echo", any(echo));
+/// ```
+#[cfg(feature = "sessions")]
+#[must_use = "the request is answered by the response of `on_connection`"]
+pub struct ConnectionRequest {
+    acceptor: Acceptor,
+    request: axum_core::extract::Request,
+}
+
+#[cfg(feature = "sessions")]
+impl<S: Sync> FromRequest<S> for ConnectionRequest {
+    type Rejection = Infallible;
+
+    async fn from_request(request: axum_core::extract::Request, _: &S) -> Result<Self, Infallible> {
+        let acceptor = request.extensions().get::<Acceptor>().unwrap_or(&DEFAULT).clone();
+        Ok(Self { acceptor, request })
+    }
+}
+
+#[cfg(feature = "sessions")]
+impl ConnectionRequest {
+    /// Judges the request by this acceptor. All requests of a connection must come to the same one, or to its clones.
+    pub fn acceptor(mut self, acceptor: &Acceptor) -> Self {
+        self.acceptor = acceptor.clone();
+        self
+    }
+
+    /// Answers the request, and runs `handler`, in a task of its own, when that opens a connection.
+    ///
+    /// Dropping the future answers nothing.
+    pub async fn on_connection<F>(
+        self,
+        handler: impl Fn(Connection) -> F + Clone + Send + Sync + 'static,
+    ) -> Response
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.acceptor.respond(self.request, &handler).await.map(Body::new)
     }
 }
 

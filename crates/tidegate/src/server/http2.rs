@@ -33,12 +33,12 @@ pub(super) enum Begun {
 
 /// A connection over HTTP/2 that has said nothing but so.
 pub(super) struct Http2Connection {
-    io: Rewound<Box<dyn Io>>,
-    http2: Http2,
-    peer: Option<SocketAddr>,
+    pub(super) io: Rewound<Box<dyn Io>>,
+    pub(super) http2: Http2,
+    pub(super) peer: Option<SocketAddr>,
     /// Until when the client must have sent its settings.
-    deadline: Instant,
-    _slot: Slot,
+    pub(super) deadline: Instant,
+    pub(super) _slot: Slot,
 }
 
 impl Acceptor {
@@ -70,8 +70,9 @@ impl Acceptor {
     {
         match self.begin(io, peer.into()).await? {
             Begun::Http1(socket, driver) => {
+                let scope = driver.scope();
                 tokio::spawn(driver);
-                handler(socket).await;
+                scope.call(|| handler(socket)).await;
                 Ok(())
             }
             Begun::Http2(connection) => {
@@ -101,11 +102,21 @@ impl Acceptor {
             let (socket, driver) = self.accept_secured(io, peer, deadline).await?;
             return Ok(Begun::Http1(socket, driver));
         }
-        let ip = peer.map(|peer| peer.ip());
-        match settings.connections.enter(settings.limits, ip) {
-            Ok(slot) => {
-                Ok(Begun::Http2(Box::new(Http2Connection { io, http2, peer, deadline, _slot: slot })))
-            }
+        let begun = self.begin_http2(io, http2, peer, deadline).await?;
+        Ok(Begun::Http2(begun))
+    }
+
+    /// Gives a connection over HTTP/2 its place.
+    pub(super) async fn begin_http2(
+        &self,
+        io: Rewound<Box<dyn Io>>,
+        http2: Http2,
+        peer: Option<SocketAddr>,
+        deadline: Instant,
+    ) -> Result<Box<Http2Connection>, AcceptError> {
+        let settings = &self.settings;
+        match settings.connections.enter(settings.limits, peer.map(|peer| peer.ip())) {
+            Ok(slot) => Ok(Box::new(Http2Connection { io, http2, peer, deadline, _slot: slot })),
             Err(refusal) => {
                 observe::refused(refusal.status(), &refusal);
                 self.refuse_connection(io, &http2, deadline, &refusal).await;
@@ -133,7 +144,7 @@ impl Acceptor {
         let _ = timeout_at(deadline, serving).await;
     }
 
-    async fn look(&self, io: impl Io) -> Result<(Rewound<Box<dyn Io>>, bool), AcceptError> {
+    pub(super) async fn look(&self, io: impl Io) -> Result<(Rewound<Box<dyn Io>>, bool), AcceptError> {
         let (io, is_http2) = self.secure(io, Alpn::Http2).await?;
         if self.settings.tls.is_some() {
             Ok((Rewound::unread(io), is_http2))
@@ -189,9 +200,9 @@ impl Acceptor {
             Ok((response, accepted)) => {
                 // Where the client has reset the stream already, nobody is left to tell.
                 if let Ok((io, _seat)) = responder.accept(response) {
-                    let socket = accepted.start(io, bytes::Bytes::new());
+                    let (socket, scope) = accepted.start_scoped(io, bytes::Bytes::new());
                     let shared = socket.shared().cloned();
-                    handler(socket).await;
+                    scope.call(|| handler(socket)).await;
                     // The seat is taken until the stream is over, which may be after the handler.
                     if let Some(shared) = shared {
                         shared.ending.wait().await;

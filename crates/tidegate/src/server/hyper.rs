@@ -1,7 +1,7 @@
 //! WebSockets from a hyper server of one's own.
 
 use http::header::HOST;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, Version};
 use hyper::ext::Protocol;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use super::acceptor::{Accepted, Acceptor};
 use crate::http::tune;
 use crate::websocket::WebSocketStream;
+use crate::websocket::observe::Scope;
 
 /// A WebSocket that opens as soon as hyper has sent the response.
 ///
@@ -87,20 +88,33 @@ impl Upgrading {
     ///
     /// Dropping the future closes the connection.
     pub async fn open(self) -> Result<WebSocketStream, UpgradeError> {
+        self.open_scoped().await.map(|(socket, _)| socket)
+    }
+
+    /// As [`open`](Self::open), and tells what a handler runs in.
+    async fn open_scoped(self) -> Result<(WebSocketStream, Scope), UpgradeError> {
         let Self { accepted, pending } = self;
         Ok(match bare(pending.await?) {
             Ok((stream, already_read)) => {
                 // Without these options the connection still works.
                 let _ = tune(&stream);
-                accepted.start(stream, already_read)
+                accepted.start_scoped(stream, already_read)
             }
-            Err(upgraded) => accepted.start(TokioIo::new(upgraded), bytes::Bytes::new()),
+            Err(upgraded) => accepted.start_scoped(TokioIo::new(upgraded), bytes::Bytes::new()),
         })
+    }
+
+    /// Opens the WebSocket, and runs the handler.
+    #[cfg(any(feature = "tower", feature = "axum"))]
+    pub(super) async fn handle<F: Future<Output = ()>>(self, handler: impl FnOnce(WebSocketStream) -> F) {
+        // A client that went away before it had the response needs no socket.
+        let Ok((socket, scope)) = self.open_scoped().await else { return };
+        scope.call(|| handler(socket)).await;
     }
 }
 
 /// The TCP stream below hyper, or below hyper-util's server for both versions of HTTP, and what was read of it.
-fn bare(upgraded: Upgraded) -> Result<(TcpStream, bytes::Bytes), Upgraded> {
+pub(super) fn bare(upgraded: Upgraded) -> Result<(TcpStream, bytes::Bytes), Upgraded> {
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
         Err(upgraded) => upgraded,
@@ -117,7 +131,8 @@ pub(super) fn translate(head: &mut Request<()>) {
     // HTTP/2 names the host in :authority, and the origin is compared to `Host` (RFC 9113 §8.3.1 has them equal).
     let authority =
         head.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
-    if let (&Method::CONNECT, Some(authority)) = (head.method(), authority) {
+    let is_authority_alone = head.method() == Method::CONNECT || head.version() == Version::HTTP_2;
+    if let (true, Some(authority)) = (is_authority_alone, authority) {
         head.headers_mut().entry(HOST).or_insert(authority);
     }
 }

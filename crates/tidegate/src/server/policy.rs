@@ -2,13 +2,12 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Request, StatusCode};
 use tidegate_proto::websocket::handshake::{Answer, Offer, Refusal};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::http::PeerAddress;
 
@@ -71,18 +70,18 @@ impl Policy {
         }
     }
 
-    /// Asks the hooks, and makes the answer, but for the compression.
+    /// Asks the hooks, by the deadline, and makes the answer, but for the compression.
     pub(super) async fn judge(
         &self,
         request: &Request<()>,
         offer: &Offer,
-        limit: Duration,
+        deadline: Instant,
     ) -> Result<Answer, Refusal> {
         if let Some(authorize) = &self.authorize {
             authorize(request, offer)?;
         }
         let Admission { protocol, headers } = match &self.authorize_async {
-            Some(authorize) => match timeout(limit, authorize(request, offer)).await {
+            Some(authorize) => match timeout_at(deadline, authorize(request, offer)).await {
                 Ok(judgement) => judgement?,
                 Err(_) => return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no decision in time")),
             },

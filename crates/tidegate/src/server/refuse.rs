@@ -19,6 +19,11 @@ pub(crate) fn response_to(error: &HeadError) -> Option<Response<String>> {
     error.status().map(|status| plain(status, error.to_string()))
 }
 
+/// The response to a request that did not come whole in time.
+pub(super) fn too_slow(limit: Duration) -> Response<String> {
+    plain(StatusCode::REQUEST_TIMEOUT, format!("the request did not come whole within {limit:?}"))
+}
+
 fn plain(status: StatusCode, reason: String) -> Response<String> {
     let mut response = Response::new(reason + "\n");
     *response.status_mut() = status;

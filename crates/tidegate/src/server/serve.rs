@@ -6,14 +6,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::acceptor::{AcceptError, Acceptor};
+use super::acceptor::{AcceptError, Accepted, Acceptor};
+use super::crew::Crew;
 use super::http2::Begun;
-use crate::http::tune;
+use crate::http::{Asked, tune};
 use crate::websocket::{Attending, WebSocketStream};
 
 /// Accepts one WebSocketStream from any byte stream, with the default policy. [`Acceptor`] has all the settings.
@@ -29,37 +31,12 @@ pub async fn accept(
     Acceptor::default().accept(io).await
 }
 
-/// Accepts WebSocketStreams from a listener, with the default policy, and runs `handler` for each in a task of its
-/// own. [`Acceptor::serve`] takes settings. Dropping the future stops accepting; connections go on.
-///
-/// ```no_run
-/// # async fn example() -> std::io::Result<()> {
-/// let listener = tokio::net::TcpListener::bind("127.0.0.1:9001").await?;
-/// tidegate::serve(listener, |socket| async move {
-///     let Ok(tidegate::Opened { readable, writable, .. }) = socket.opened().await else { return };
-///     let _ = readable.pipe_to(writable).await; // an echo, with backpressure
-/// })
-/// .await
-/// # }
-/// ```
-///
-/// # Errors
-///
-/// As [`Acceptor::serve`].
-pub async fn serve<H, F>(listener: TcpListener, handler: H) -> io::Result<()>
-where
-    H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
-    Acceptor::default().serve(listener, handler).await
-}
-
 /// How long accepting rests when the process has no file descriptor left, or the like.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long an opening handshake may still take once the server goes away: enough for the 503 to a client that is
 /// heard already.
-const LAST_HANDSHAKES: Duration = Duration::from_secs(1);
+pub(super) const LAST_HANDSHAKES: Duration = Duration::from_secs(1);
 
 impl Acceptor {
     /// Accepts WebSocketStreams from a listener, and runs `handler` for each in a task of its own, once it is open.
@@ -93,6 +70,7 @@ impl Acceptor {
         F: Future<Output = ()> + Send + 'static,
     {
         let handler = Arc::new(handler);
+        let crew = Crew::new();
         let handshakes = Arc::new(Semaphore::new(self.settings.max_handshakes.min(Semaphore::MAX_PERMITS)));
         loop {
             let Ok(handshake) = handshakes.clone().acquire_owned().await else {
@@ -106,25 +84,43 @@ impl Acceptor {
                     continue;
                 }
             };
+            let Err((mut job, rest)) = crew.give((stream, peer, handshake)) else { continue };
             let (acceptor, handler, more) = (self.clone(), handler.clone(), tasks.clone());
             tasks.spawn(async move {
-                let begun = acceptor.begin_one(stream, peer).await;
-                drop(handshake);
-                match begun {
-                    // In a task of its own, since that of the handshake is many times as large.
-                    Some(Begun::Http1(socket, driver)) => {
-                        let attending = Attending::new(driver);
-                        let handling = handler(socket);
-                        drop(more.spawn(attending.beside(handling)));
+                loop {
+                    let (stream, peer, handshake) = job;
+                    let begun = acceptor.begin_one(stream, peer).await;
+                    drop(handshake);
+                    if let Some(begun) = begun {
+                        acceptor.go_on(begun, &handler, &more);
                     }
-                    Some(Begun::Http2(connection)) => {
-                        // The client has been told, as far as there was anybody to tell.
-                        // Boxed, since it would make every handshake as large as itself.
-                        let _ = Box::pin(acceptor.serve_http2(*connection, handler, &more)).await;
-                    }
-                    None => {}
+                    let Some(next) = rest.next().await else { return };
+                    job = next;
                 }
             });
+        }
+    }
+
+    /// Runs what an opening handshake has come to, in a task of its own.
+    fn go_on<H, F>(&self, begun: Begun, handler: &Arc<H>, tasks: &TaskTracker)
+    where
+        H: Fn(WebSocketStream) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match begun {
+            Begun::Http1(socket, driver) => {
+                let scope = driver.scope();
+                let attending = Attending::new(driver);
+                let handling = scope.call(|| handler(socket));
+                drop(tasks.spawn(attending.beside(handling)));
+            }
+            Begun::Http2(connection) => {
+                let (acceptor, handler, more) = (self.clone(), handler.clone(), tasks.clone());
+                tasks.spawn(async move {
+                    // The client has been told, as far as there was anybody to tell.
+                    let _ = acceptor.serve_http2(*connection, handler, &more).await;
+                });
+            }
         }
     }
 
@@ -139,8 +135,28 @@ impl Acceptor {
     }
 }
 
+impl Accepted {
+    /// As [`start`](Self::start), and runs `handler` for the connection in a task of its own. Both are one task, which
+    /// takes less memory than two. When the handler drops the stream and its halves, the connection closes. Must be
+    /// called on a tokio runtime.
+    pub fn run<F>(
+        self,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        already_read: impl Into<Bytes>,
+        handler: impl FnOnce(WebSocketStream) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (socket, driver) = self.judged.start(io, already_read.into(), Asked::request_of(self.request));
+        let scope = driver.scope();
+        let attending = Attending::new(driver);
+        let handling = scope.call(|| handler(socket));
+        drop(tokio::spawn(attending.beside(handling)));
+    }
+}
+
 /// Whether accepting can never succeed again.
-fn is_fatal(error: &io::Error) -> bool {
+pub(super) fn is_fatal(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected | io::ErrorKind::Unsupported

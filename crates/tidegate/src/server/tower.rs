@@ -16,6 +16,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::acceptor::Acceptor;
+#[cfg(feature = "sessions")]
+use crate::connection::Connection;
 use crate::websocket::WebSocketStream;
 
 /// A service that opens WebSockets, and passes every other request on to an inner one.
@@ -57,6 +59,46 @@ impl Acceptor {
     }
 }
 
+/// A tower service for [`Connection`]s, whatever carries them: it answers every request, by [`Acceptor::respond`], which
+/// tells what the server must allow.
+#[cfg(feature = "sessions")]
+#[derive(Clone)]
+pub struct ConnectionService<H> {
+    acceptor: Acceptor,
+    handler: H,
+}
+
+#[cfg(feature = "sessions")]
+impl Acceptor {
+    /// A tower service that answers every request of connections, and runs `handler` for each that opens; for the
+    /// connections' one URL in a router.
+    pub fn connection_service<H>(self, handler: H) -> ConnectionService<H> {
+        ConnectionService { acceptor: self, handler }
+    }
+}
+
+#[cfg(feature = "sessions")]
+impl<H, F, B> Service<Request<B>> for ConnectionService<H>
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    H: Fn(Connection) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    type Response = Response<crate::transport::Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (acceptor, handler) = (self.acceptor.clone(), self.handler.clone());
+        Box::pin(async move { Ok(acceptor.respond(request, &handler).await) })
+    }
+}
+
 impl<S, H: Clone> Layer<S> for WebSocketLayer<H> {
     type Service = WebSocketService<S, H>;
 
@@ -93,11 +135,7 @@ where
         Box::pin(async move {
             let response = match acceptor.upgrade_head(head, pending).await {
                 Ok((response, upgrading)) => {
-                    tokio::spawn(async move {
-                        // A client that went away before it had the response needs no socket.
-                        let Ok(socket) = upgrading.open().await else { return };
-                        handler(socket).await;
-                    });
+                    tokio::spawn(upgrading.handle(handler));
                     response.map(|()| Full::default())
                 }
                 Err(refusal) => refusal.into_response().map(Full::from),

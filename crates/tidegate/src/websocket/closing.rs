@@ -9,7 +9,7 @@ use super::shared::State;
 ///
 /// What was accepted still goes out to a peer that reads slowly, and what came is still given to a reader that reads
 /// slowly: either is progress, for which the deadline waits. A reader that does not come at all holds nothing up: its
-/// messages are dropped after half the time.
+/// messages are dropped after half the time, all from then on, so that none is missing between two that it gets.
 #[derive(Default)]
 pub(super) struct Closing {
     /// Boxed, since most of the time nothing closes.
@@ -21,7 +21,8 @@ pub(super) struct Closing {
 struct Look {
     at: Instant,
     sent: u64,
-    read: u64,
+    heard: u64,
+    taken: u64,
     postponed: u32,
 }
 
@@ -42,22 +43,24 @@ impl Closing {
             self.next = None;
             return;
         }
-        let (sent, read) = (connection.sent_bytes(), state.link.counted.messages_read);
-        let mut next = Look { at: now + connection.close_timeout() / 2, sent, read, postponed: 0 };
+        let (sent, heard, taken) =
+            (connection.sent_bytes(), state.link.counted.bytes_read, state.link.counted.taken);
+        let mut next = Look { at: now + connection.close_timeout() / 2, sent, heard, taken, postponed: 0 };
         let slot = self.next.get_or_insert_with(|| Box::new(next));
         let last = **slot;
         if now < last.at {
             return;
         }
         next.postponed = last.postponed;
-        let has_moved = sent > last.sent || read > last.read;
+        // What is only heard brings the peer's Close nearer, which lies behind it.
+        let has_moved = sent > last.sent || heard > last.heard || taken > last.taken;
         if has_moved && last.postponed < MAX_POSTPONED {
             next.postponed += 1;
             connection.postpone_timeout();
         }
         **slot = next;
         // Nobody comes for what comes: it must not hold up the handshake.
-        state.reader.is_gone |= read == last.read && !state.reader.is_parked;
+        state.reader.is_gone |= taken == last.taken && !state.reader.is_parked;
     }
 
     pub(super) fn look_at(&self) -> Option<Instant> {

@@ -223,10 +223,6 @@ impl Credits {
         self.endpoint.is_greeted().then(|| self.endpoint.protocol())
     }
 
-    pub(super) fn takes(&self, len: usize) -> bool {
-        self.endpoint.takes(len)
-    }
-
     pub(super) fn is_ending(&self) -> bool {
         self.endpoint.is_ending()
     }

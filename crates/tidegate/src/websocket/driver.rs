@@ -16,7 +16,7 @@ use super::call::Call;
 use super::clock::Alarm;
 use super::closing::Closing;
 use super::deadlines::{Deadlines, Watchdog};
-use super::observe::Observer;
+use super::observe::{Observer, Scope};
 use super::shared::{Reader, Shared, State};
 
 /// How long a reader may stay away before the driver decodes ahead of it, and, once the connection closes, before
@@ -71,6 +71,11 @@ impl Driver {
             observer,
             alarm: Alarm::new(),
         }
+    }
+
+    /// What a handler of this connection runs in.
+    pub(crate) fn scope(&self) -> Scope {
+        self.observer.scope()
     }
 
     /// How it is called.

@@ -9,6 +9,7 @@ use tidegate_proto::credit::Violation;
 use tidegate_proto::websocket::handshake::{HandshakeError, InvalidRequest};
 use tidegate_proto::websocket::{ApiMisuse, CloseCode, CloseInfo, Failure, PeerMisbehaved};
 
+use super::session_error::{NoTransport, NotResumed};
 use crate::http::{ConnectError, HeadError, Http2Error, InvalidUrl, RedirectError};
 
 /// What `opened`, `closed`, `read` and `write` fail with: a close code, a reason, and the [`Cause`].
@@ -96,6 +97,15 @@ pub enum Cause {
     /// A call that breaks the contract of this library.
     #[error("{0}")]
     ApiMisuse(#[from] ApiMisuse),
+    /// The session could not go on, whatever was tried. What was written last may or may not have arrived.
+    #[error("the session was not resumed: {0}")]
+    NotResumed(NotResumed),
+    /// Nothing that was tried could carry a session.
+    #[error("cannot connect: {0}")]
+    NoTransport(NoTransport),
+    /// The server took the WebSocket, but does not keep sessions (docs/sessions.md).
+    #[error("the server does not keep sessions")]
+    NoSessions,
     /// `opened` was awaited a second time: it gives `readable` and `writable` away.
     #[error("`opened` has already given out the readable and the writable")]
     OpenedTwice,
@@ -103,6 +113,14 @@ pub enum Cause {
 
 fn reason_suffix(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(" {reason:?}") }
+}
+
+impl Cause {
+    /// What a stream's failure means, if the stream is a session's.
+    pub(crate) fn of_session(error: &io::Error) -> Option<Self> {
+        let not_resumed = error.get_ref()?.downcast_ref::<NotResumed>()?;
+        Some(Self::NotResumed(not_resumed.clone()))
+    }
 }
 
 impl WebSocketError {

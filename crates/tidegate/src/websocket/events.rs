@@ -63,7 +63,7 @@ pub enum ReadyState {
 pub enum SocketEvent {
     /// The connection is open.
     Open,
-    /// A message came.
+    /// A message came. A binary one is [`Bytes`](bytes::Bytes), so there is nothing for a `binaryType` to choose.
     Message(Message),
     /// The connection failed; a [`Close`](Self::Close) follows.
     Error(WebSocketError),

@@ -101,6 +101,12 @@ impl Layers {
         }
     }
 
+    /// Queues a message that is like most. By credit none is.
+    #[inline]
+    pub(crate) fn send_small(&mut self, message: &Message) -> bool {
+        self.credits.is_none() && self.connection.send_small(message)
+    }
+
     #[inline]
     pub(crate) fn send_prepared(&mut self, message: &Prepared) -> Result<(), ApiMisuse> {
         match &mut self.credits {
@@ -301,12 +307,6 @@ impl Layers {
             None => self.connection.is_streaming(),
             Some(credits) => credits.is_streaming(),
         }
-    }
-
-    /// Whether the peer takes a message of so many bytes, as far as it has told.
-    #[inline]
-    pub(crate) fn takes(&self, len: usize) -> bool {
-        self.credits.as_ref().is_none_or(|credits| credits.takes(len))
     }
 
     /// Whether messages go by credit.

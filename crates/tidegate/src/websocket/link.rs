@@ -36,6 +36,8 @@ pub(crate) struct Link {
     /// Messages decoded before anybody asked, so that a ping or a Close behind them is seen.
     /// Boxed, as all that most connections never have.
     ahead: Option<Box<Ahead>>,
+    /// Something was dropped because nobody came for it, so that what comes behind it would not make sense.
+    has_dropped: bool,
     /// Whether the transport may hold bytes of ours that a flush would move (TLS records, a buffered writer).
     needs_flush: bool,
     is_shut_down: bool,
@@ -67,6 +69,8 @@ pub(crate) struct Counted {
     pub(crate) bytes_read: u64,
     pub(crate) messages_read: u64,
     pub(crate) messages_written: u64,
+    /// Messages and parts of them that the reader has taken.
+    pub(crate) taken: u64,
     /// How often a write has waited, and how long altogether.
     pub(crate) write_waits: Option<Box<(u64, Duration)>>,
 }
@@ -87,6 +91,7 @@ impl Link {
             connection,
             share,
             ahead: None,
+            has_dropped: false,
             needs_flush: false,
             is_shut_down: false,
             write_error: None,
@@ -162,7 +167,9 @@ impl Link {
     }
 
     fn call_for_more(&mut self) {
-        self.room_wakers.drain(..).for_each(Waker::wake);
+        if !self.room_wakers.is_empty() {
+            self.room_wakers.drain(..).for_each(Waker::wake);
+        }
     }
 
     /// The transport takes no more. What has come already can still be read, so only this half is over.
@@ -170,18 +177,34 @@ impl Link {
         self.connection.discard_transmit();
         self.needs_flush = false;
         self.call_for_more();
-        self.write_error.get_or_insert_with(|| Box::new(WebSocketError::abnormal(Cause::Lost(Some(error)))));
+        let cause = Cause::of_session(&error).unwrap_or(Cause::Lost(Some(error)));
+        self.write_error.get_or_insert_with(|| Box::new(WebSocketError::abnormal(cause)));
     }
 
     /// The next message, if it has come already and is like most.
     #[inline]
     pub(crate) fn message_at_hand(&mut self) -> Option<Message> {
-        if self.ahead.is_some() {
+        if self.ahead.is_some() || self.has_dropped {
             return None;
         }
         let message = self.connection.poll_whole_message()?;
         self.counted.messages_read += 1;
+        self.counted.taken += 1;
         Some(message)
+    }
+
+    /// Queues a message, if it is like most and nothing stands in its way.
+    #[inline]
+    pub(crate) fn send_small(
+        &mut self,
+        message: &Message,
+        high_water_mark: usize,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let is_open = self.write_error.is_none() && self.incoming_end.is_none();
+        let is_sent = is_open && self.has_room(high_water_mark, cx) && self.connection.send_small(message);
+        self.counted.messages_written += u64::from(is_sent);
+        is_sent
     }
 
     /// The next message, or the end. Sends what waits before it gives up for now: a batch of replies leaves when
@@ -189,10 +212,12 @@ impl Link {
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         let message = match self.take_ahead() {
             Some(message) => Some(message),
+            None if self.has_dropped => return self.poll_end(cx),
             None => ready!(self.poll_next(cx, Self::next_message)),
         };
         self.settle_input(cx);
         self.counted.messages_read += u64::from(message.is_some());
+        self.counted.taken += u64::from(message.is_some());
         Poll::Ready(message)
     }
 
@@ -202,10 +227,12 @@ impl Link {
             Some(message) => {
                 Some(Chunk { kind: message.kind(), bytes: message.into_bytes(), starts: true, ends: true })
             }
+            None if self.has_dropped => return self.poll_end(cx),
             None => ready!(self.poll_next(cx, Self::next_chunk)),
         };
         self.settle_input(cx);
         self.counted.messages_read += u64::from(chunk.as_ref().is_some_and(|chunk| chunk.ends));
+        self.counted.taken += u64::from(chunk.is_some());
         Poll::Ready(chunk)
     }
 
@@ -260,13 +287,13 @@ impl Link {
 
     /// Drops what comes, since nobody will read it. Control frames are obeyed all the same.
     pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>) {
-        self.ahead = None;
+        self.has_dropped |= self.ahead.take().is_some();
         if self.connection.has_credits() {
             return self.poll_discard_by_credit(cx);
         }
         while self.incoming_end.is_none() {
-            let is_dry = self.next_chunk().is_none() && self.incoming_end.is_none();
-            if is_dry && self.poll_fill(cx).is_pending() {
+            self.drop_chunks();
+            if self.incoming_end.is_none() && self.poll_fill(cx).is_pending() {
                 return;
             }
         }
@@ -359,6 +386,7 @@ impl Link {
                 self.counted.bytes_read += read as u64;
             }
             Poll::Ready(Err(error)) => {
+                self.note_lost_session(&error);
                 self.read_error = Some(error);
                 self.connection.handle_eof();
             }
@@ -394,7 +422,7 @@ impl Link {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let Counted { bytes_read, messages_read, messages_written, ref write_waits } = self.counted;
+        let Counted { bytes_read, messages_read, messages_written, ref write_waits, .. } = self.counted;
         let (write_waits, write_waited) = write_waits.as_deref().copied().unwrap_or_default();
         Stats {
             bytes_read,

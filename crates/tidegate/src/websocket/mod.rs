@@ -28,8 +28,10 @@ mod link;
 mod message_reader;
 mod message_writer;
 pub(crate) mod observe;
+mod offer;
 mod read_buffers;
 mod readable;
+mod session_error;
 mod shared;
 mod start;
 mod stats;
@@ -41,6 +43,8 @@ mod write;
 
 pub(crate) use beside::Attending;
 pub use broadcast::{Broadcast, Subscription};
+#[cfg(feature = "sessions")]
+pub(crate) use budget::Share;
 pub use budget::{Budget, BudgetStats};
 pub use byte_reader::ByteReader;
 pub use byte_writer::ByteWriter;
@@ -55,6 +59,7 @@ pub(crate) use layers::Layers;
 pub use message_reader::MessageReader;
 pub use message_writer::MessageWriter;
 pub use readable::Readable;
+pub use session_error::{NoTransport, NotResumed};
 pub(crate) use shared::Shared;
 pub(crate) use start::{prepare, start};
 pub use stats::Stats;

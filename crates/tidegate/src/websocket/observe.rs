@@ -12,6 +12,7 @@ use std::fmt::Display;
 use http::StatusCode;
 use tidegate_proto::websocket::Side;
 
+pub(crate) use self::events::Scope;
 use self::events::Span;
 use self::numbers::Numbers;
 pub(crate) use self::peer::Peer;
@@ -28,6 +29,11 @@ pub(crate) struct Observer {
 impl Observer {
     pub(crate) fn opened(shared: &Shared, side: Side, peer: &Peer) -> Self {
         Self { span: Span::opened(shared, side, peer), numbers: Numbers::opened(side) }
+    }
+
+    /// What a handler of the connection runs in.
+    pub(crate) fn scope(&self) -> Scope {
+        self.span.scope()
     }
 
     /// Passes on what was counted since the last time.
@@ -76,6 +82,9 @@ pub(crate) fn kind(cause: &Cause) -> &'static str {
         Cause::NoEnd => "no_end",
         Cause::Lost(_) => "lost",
         Cause::CloseTimedOut => "close_timed_out",
+        Cause::NotResumed(_) => "not_resumed",
+        Cause::NoTransport(_) => "no_transport",
+        Cause::NoSessions => "no_sessions",
         Cause::PongTimedOut(_) => "pong_timed_out",
         Cause::WriteStalled(_) => "write_stalled",
         Cause::IdleTimedOut(_) => "idle_timed_out",

@@ -1,5 +1,6 @@
 //! The incoming half.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -39,8 +40,8 @@ impl Readable {
     ///
     /// When the connection ended uncleanly, after all messages that came before that; the same error again on every
     /// further call.
-    pub async fn read(&mut self) -> Result<Option<Message>, WebSocketError> {
-        self.shared.read().await
+    pub fn read(&mut self) -> impl Future<Output = Result<Option<Message>, WebSocketError>> {
+        self.shared.read()
     }
 
     /// The next message, to be read while it arrives, or `None` at a clean end. No limit on the size of frames and

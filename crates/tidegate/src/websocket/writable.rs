@@ -42,17 +42,7 @@ impl Writable {
     ///
     /// When the peer has closed, when the connection has failed, and after `close`.
     pub fn write(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), WebSocketError>> {
-        let message = message.into();
-        // In place of an `async fn`, whose future would have room for its message twice.
-        async move {
-            match self.shared.send_at_once(message) {
-                Ok(()) => Ok(()),
-                Err(message) => {
-                    self.ready().await?;
-                    self.shared.send(message)
-                }
-            }
-        }
+        self.shared.write(message.into())
     }
 
     /// Begins a message that is written in parts, once there is room.

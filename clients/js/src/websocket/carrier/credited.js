@@ -3,7 +3,6 @@ import { Violation } from "../../credits/violation.js";
 import { Deadlines } from "../../credits/deadlines.js";
 import { LOST } from "../carrier.js";
 import { maySend } from "../close_info.js";
-import { Outlet } from "../outlet.js";
 import { Turn } from "../turn.js";
 
 /**
@@ -12,6 +11,7 @@ import { Turn } from "../turn.js";
  *
  * @implements {Carrier}
  * @typedef {import("../carrier.js").Carrier} Carrier
+ * @typedef {import("../outlet.js").Outlet} Outlet
  */
 export class Credited {
   #socket;
@@ -30,14 +30,15 @@ export class Credited {
   #written;
 
   /**
-   * @param {WebSocket} socket an open one
+   * @param {Pick<WebSocket, "close" | "extensions">} socket an open one, or what is as good
    * @param {import("../../platform.js").Platform} platform
    * @param {import("../carrier.js").CarrierEvents} events
    * @param {{ offered: string[], window: number, maxWindow: number, maxMessageBytes: number, apart?: number }} settings
+   * @param {Pick<Outlet, "hasRoom" | "isThrough" | "send" | "whenRoom" | "stop">} outlet
    */
-  constructor(socket, platform, events, settings) {
+  constructor(socket, platform, events, settings, outlet) {
     this.#socket = socket;
-    this.#outlet = new Outlet(socket, platform);
+    this.#outlet = outlet;
     this.#platform = platform;
     this.#events = events;
     this.#turn = new Turn(() => this.#pump());
@@ -54,12 +55,12 @@ export class Credited {
     this.#pump();
   }
 
-  /** @param {string | ArrayBuffer} data */
+  /** @param {string | ArrayBuffer | Uint8Array} data is not kept */
   received(data) {
     if (this.#over) return;
     try {
       if (typeof data === "string") throw new Violation("text batch");
-      this.#machine.receive(new Uint8Array(data), this.#platform.now());
+      this.#machine.receive(data instanceof Uint8Array ? data : new Uint8Array(data), this.#platform.now());
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
       return this.#fail(error);
@@ -73,12 +74,19 @@ export class Credited {
    * The WebSocket has. What the peer's END told counts; without one, messages may be missing.
    *
    * @param {import("../carrier.js").End} end
+   * @param {boolean} [hasArrived] whether the peer has what was sent
    */
-  ended(end) {
+  ended(end, hasArrived = true) {
     const { peerEnd } = this.#machine;
     if (!peerEnd) return this.#report({ ...end, isClean: false });
     const closeCode = peerEnd.closeCode ?? NO_STATUS;
-    this.#report({ isClean: !this.#hasUnsent, isClose: true, closeCode, reason: peerEnd.reason });
+    const { reason } = peerEnd;
+    this.#report({ ...end, isClean: hasArrived && !this.#hasUnsent, isClose: true, closeCode, reason });
+  }
+
+  /** There may be room again. */
+  look() {
+    this.#pump();
   }
 
   /** @param {string | Uint8Array} data */
@@ -138,7 +146,7 @@ export class Credited {
       resolve();
     }
     if (!this.#outlet.hasRoom) this.#outlet.whenRoom(() => this.#pump());
-    if (this.#machine.isOver) this.#deadlines.over();
+    if (this.#machine.isOver && this.#outlet.isThrough) this.#deadlines.over();
   }
 
   /** @param {string} protocol */
@@ -172,7 +180,7 @@ export class Credited {
   /** The peer takes too long: to end, or having ended, to close the WebSocket. */
   #giveUp() {
     this.#closeSocket();
-    this.ended(LOST);
+    this.ended(LOST, this.#outlet.isThrough);
   }
 
   #closeSocket() {

@@ -1,6 +1,7 @@
 import { Classic } from "./classic.js";
 import { Credited } from "./credited.js";
 import { LOST } from "../carrier.js";
+import { Outlet } from "../outlet.js";
 
 /** From here on a message has an event of its own, whose buffer is the chunk's: a copy out of a batch costs more. */
 const APART_BYTES = 32_768;
@@ -70,7 +71,8 @@ export class OverWebSocket {
     const { protocols, credits, platform } = this.#request;
     if (credits && this.#socket.protocol === TIDEGATE) {
       const settings = { ...credits, offered: protocols, apart: APART_BYTES };
-      this.#carrier = new Credited(this.#socket, platform, this.#events, settings);
+      const outlet = new Outlet(this.#socket, platform);
+      this.#carrier = new Credited(this.#socket, platform, this.#events, settings, outlet);
       return;
     }
     // Who asks for a protocol must get one; not every runtime sees to it.

@@ -52,6 +52,7 @@ impl Connection {
 
     /// The next message, if it has come in one frame and is in order, as nearly all are. `None` says nothing: what came
     /// is then for [`poll_event`](Self::poll_event), which tries this first.
+    #[inline]
     pub fn poll_whole_message(&mut self) -> Option<Message> {
         if !matches!(self.state, State::Open | State::CloseSent) || self.assembler.is_within_message() {
             return None;
@@ -124,7 +125,7 @@ impl Connection {
                     Taking::Chunks => self.assembler.push_chunk(&part).map(|chunk| chunk.map(Event::Chunk)),
                 },
                 Ok(None) if self.input_ended => {
-                    self.state = State::Ended;
+                    self.stop_receiving(State::Ended);
                     return Some(Err(Failure::Lost));
                 }
                 Ok(None) => return None,
@@ -205,14 +206,15 @@ impl Connection {
         if let (State::Open, Ok(payload)) = (&self.state, close_payload(Some(close_code), reason)) {
             self.send_close(&payload);
         }
-        self.assembler.clear();
         self.stop_receiving(State::Failed);
     }
 
-    /// From here on nothing that comes matters, and the time to end is counted anew.
+    /// From here on nothing that comes matters, and the time to end is counted anew. What has come of a message goes
+    /// at once: the peer may take its time to end, or the application to let go of the connection.
     pub(super) fn stop_receiving(&mut self, state: State) {
         self.state = state;
         self.close_deadline = None;
         self.input.clear();
+        self.assembler.end();
     }
 }

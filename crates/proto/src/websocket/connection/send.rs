@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::{Connection, State};
+use super::{Connection, SMALL_MESSAGE_BYTES, State};
 use crate::websocket::api_misuse::ApiMisuse;
 use crate::websocket::config::MESSAGE_OVERHEAD;
 use crate::websocket::encoder::Head;
@@ -13,17 +13,16 @@ use crate::websocket::pongs::{MAX_QUEUED_PONG_BYTES, Ping};
 use crate::websocket::prepared::Prepared;
 use crate::websocket::transmit::Transmit;
 
-/// Messages under this size are copied without becoming a shared buffer first.
-const SMALL_MESSAGE_BYTES: usize = 4096;
-
 impl Connection {
     /// Queues a message. Whether there is room for it is the caller's to ask: [`queued_bytes`](Self::queued_bytes).
     ///
     /// # Errors
     ///
     /// [`ApiMisuse::SendAfterClose`] once a Close was sent or received; nothing is queued then.
-    #[inline]
     pub fn send(&mut self, message: Message) -> Result<(), ApiMisuse> {
+        if self.send_small(&message) {
+            return Ok(());
+        }
         self.check_sendable()?;
         let opcode = message.kind().opcode();
         self.peer_progress.accept(message.len() + MESSAGE_OVERHEAD);
@@ -38,13 +37,27 @@ impl Connection {
                     self.send_payload(opcode, true, compressed.into());
                 }
             }
-            _ if message.len() < SMALL_MESSAGE_BYTES && message.len() <= self.config.fragment_bytes => {
-                let head = Head { fin: true, rsv1: false, opcode };
-                self.encoder.frame(&mut self.transmit, head, message.as_bytes());
-            }
             _ => self.send_payload(opcode, false, message.into_bytes()),
         }
         Ok(())
+    }
+
+    /// Queues a message if it is small, goes out as it is, and nothing stands in its way, as with nearly all. `false` says
+    /// nothing: the message is then for [`send`](Self::send), which tries this first.
+    #[inline]
+    pub fn send_small(&mut self, message: &Message) -> bool {
+        let (opcode, payload) = match message {
+            Message::Text(text) => (Opcode::Text, text.as_bytes()),
+            Message::Binary(bytes) => (Opcode::Binary, &bytes[..]),
+        };
+        let is_free = matches!(self.state, State::Open) && self.streaming.is_none();
+        if payload.len() >= usize::from(self.plain_below) || !is_free {
+            return false;
+        }
+        self.peer_progress.accept(payload.len() + MESSAGE_OVERHEAD);
+        let head = Head { fin: true, rsv1: false, opcode };
+        self.encoder.frame(&mut self.transmit, head, payload);
+        true
     }
 
     /// Queues a message that was encoded before, uncompressed whatever was agreed on.
@@ -118,10 +131,9 @@ impl Connection {
 
     /// Queues a Close, behind the end of a frame that has begun: nothing fits between the bytes of one.
     pub(super) fn send_close(&mut self, payload: &[u8]) {
-        if self.is_within_frame() {
-            self.close_owed = Some(payload.into());
-        } else {
-            self.encoder.frame(&mut self.transmit, Head::control(Opcode::Close), payload);
+        match &mut self.streaming {
+            Some(streaming) if streaming.is_within_frame() => streaming.close_owed = Some(payload.into()),
+            _ => self.encoder.frame(&mut self.transmit, Head::control(Opcode::Close), payload),
         }
     }
 

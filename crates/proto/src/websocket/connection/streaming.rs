@@ -34,7 +34,7 @@ impl Connection {
         };
         self.peer_progress.accept(MESSAGE_OVERHEAD);
         let text = (kind == MessageKind::Text).then(TextBuilder::default);
-        self.streaming = Some(Box::new(Streaming { shape, text }));
+        self.streaming = Some(Box::new(Streaming { shape, text, close_owed: None }));
         Ok(())
     }
 
@@ -92,8 +92,7 @@ impl Connection {
             Shape::Frame { .. } => {}
             Shape::Fragments { .. } => self.send_fragment(&[], true),
         }
-        self.streaming = None;
-        if let Some(payload) = self.close_owed.take() {
+        if let Some(payload) = self.streaming.take().and_then(|streaming| streaming.close_owed) {
             self.send_close(&payload);
         }
         Ok(())
@@ -120,10 +119,7 @@ impl Connection {
 
     /// Whether the next byte on the wire belongs to a frame that has begun.
     pub(super) fn is_within_frame(&self) -> bool {
-        match self.streaming.as_deref() {
-            Some(Streaming { shape: Shape::Frame { header, sent }, .. }) => *sent < header.payload_len,
-            _ => false,
-        }
+        self.streaming.as_ref().is_some_and(|streaming| streaming.is_within_frame())
     }
 
     fn send_fragment(&mut self, part: &[u8], fin: bool) {

@@ -4,6 +4,10 @@ use super::*;
 
 const REQUEST: &str = "GET /chat?a=1 HTTP/1.1\r\nHost: h.example\r\nSec-WebSocket-Key: x==\r\nCookie: a\r\nCookie:\t b \r\n\r\n";
 
+async fn read_request(io: impl AsyncRead + Unpin, limits: &HeadLimits) -> Result<ReadRequest, HeadError> {
+    HeadReader::new(io, *limits).request().await
+}
+
 async fn request(bytes: &[u8]) -> Result<(Request<()>, Vec<u8>), HeadError> {
     let read = read_request(bytes, &HeadLimits::default()).await?;
     Ok((read.request, read.rest))

@@ -40,6 +40,19 @@ impl Http2Io {
         Self { intake, outlet: outgoing, is_shut_down: false, _seat: seat }
     }
 
+    /// The stream of a request whose body was read, or is not wanted any more.
+    #[cfg(feature = "sessions")]
+    pub(super) fn answering(intake: Arc<Intake>, outgoing: SendStream<Bytes>, seat: Seat) -> Self {
+        Self { intake, outlet: outgoing, is_shut_down: false, _seat: Some(seat) }
+    }
+
+    /// Waits until the peer has reset the stream.
+    #[cfg(feature = "sessions")]
+    pub(super) async fn given_up(&mut self) {
+        // Whatever it was, the stream is over.
+        let _ = std::future::poll_fn(|cx| self.outlet.poll_reset(cx)).await;
+    }
+
     /// Waits for room for at most `wanted` bytes, which is not 0.
     fn poll_room(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<Result<usize, Http2Error>> {
         if self.is_shut_down {

@@ -11,6 +11,8 @@
 mod backlog;
 mod client;
 mod error;
+#[cfg(feature = "sessions")]
+mod exchange;
 mod io;
 mod paced;
 mod pool;

@@ -16,7 +16,11 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::backlog::Backlog;
+#[cfg(feature = "sessions")]
+use super::backlog::Intake;
 use super::error::Http2Error;
+#[cfg(feature = "sessions")]
+use super::exchange::{Exchange, RequestBody};
 use super::io::Http2Io;
 use super::paced::Paced;
 use super::seats::{Seat, Seats};
@@ -163,6 +167,21 @@ impl Responder {
     pub(crate) fn accept(mut self, response: Response<()>) -> Result<(Http2Io, Seat), Http2Error> {
         let outgoing = self.respond.send_response(response, false)?;
         Ok((Http2Io::new(self.incoming, outgoing, self.backlog, None), self.seat))
+    }
+
+    /// As [`accept`](Self::accept), with the seat taken for as long as the stream is there.
+    #[cfg(feature = "sessions")]
+    pub(crate) fn accept_seated(mut self, response: Response<()>) -> Result<Http2Io, Http2Error> {
+        let outgoing = self.respond.send_response(response, false)?;
+        Ok(Http2Io::new(self.incoming, outgoing, self.backlog, Some(self.seat)))
+    }
+
+    /// The body of the request, and the answer that it waits for.
+    #[cfg(feature = "sessions")]
+    pub(crate) fn exchange(self) -> (RequestBody, Exchange) {
+        let Self { respond, incoming, backlog, is_head, seat } = self;
+        let intake = Intake::new(incoming, backlog);
+        (RequestBody::new(intake.clone()), Exchange { respond, intake, is_head, seat })
     }
 
     /// Answers with `response` and ends the stream.

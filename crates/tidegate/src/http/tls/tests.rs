@@ -84,7 +84,7 @@ async fn a_url_leads_to_heads_both_ways() {
     let serve = async {
         let mut io = server.accept(listener.accept().await.unwrap().0, Alpn::Http1).await.unwrap();
         let h1::ReadRequest { request, rest, .. } =
-            h1::read_request(&mut io, &HeadLimits::default()).await.unwrap();
+            h1::HeadReader::new(&mut io, HeadLimits::default()).request().await.unwrap();
         assert_eq!((request.uri().path(), rest.len()), ("/x", 0));
         let refusal = http::Response::builder().status(403).body("no").unwrap();
         io.write_all(&h1::encode_response(&refusal, b"no")).await.unwrap();

@@ -34,7 +34,9 @@ impl Link {
     pub(super) fn poll_discard_by_credit(&mut self, cx: &mut Context<'_>) {
         self.poll_take_in(cx);
         self.meet_end();
-        while self.connection.outcome().is_none() && self.next_message().is_some() {}
+        while self.connection.outcome().is_none() && self.next_message().is_some() {
+            self.has_dropped = true;
+        }
     }
 
     /// Whether something waits to be sent for which there is no credit.

@@ -1,11 +1,29 @@
 //! How a link ended, as far as it is known.
 
+use std::io;
+use std::task::{Context, Poll};
+
 use tidegate_proto::websocket::{ApiMisuse, Phase};
 
 use super::super::error::{Cause, WebSocketError};
 use super::{Ending, Link};
 
 impl Link {
+    /// Drops what has come, as far as it makes messages.
+    pub(super) fn drop_chunks(&mut self) {
+        while self.next_chunk().is_some() {
+            self.has_dropped = true;
+        }
+    }
+
+    /// Awaits the end, for a reader that has come back too late: never an item.
+    pub(super) fn poll_end<T>(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll_next(cx, |link| {
+            link.drop_chunks();
+            None
+        })
+    }
+
     /// How the incoming half ended, whether the reader was told or not.
     pub(super) fn known_end(&self) -> Option<Ending> {
         self.incoming_end.as_deref().cloned().or_else(|| self.connection.outcome())
@@ -36,5 +54,14 @@ impl Link {
             (None, _) => return,
         };
         self.ending = Some(Box::new(ending));
+    }
+
+    /// A session that was not resumed is the end of both halves, whatever else is known.
+    pub(super) fn note_lost_session(&mut self, error: &io::Error) {
+        if let Some(cause) = Cause::of_session(error) {
+            let error = Box::new(WebSocketError::abnormal(cause));
+            self.ending.get_or_insert_with(|| Box::new(Err((*error).clone())));
+            self.write_error.get_or_insert(error);
+        }
     }
 }

@@ -1,8 +1,12 @@
 //! A span for each connection, and events.
 
 #[cfg(feature = "tracing")]
+pub(crate) use self::on::Scope;
+#[cfg(feature = "tracing")]
 pub(super) use self::on::{Span, refused, unopened};
 
+#[cfg(not(feature = "tracing"))]
+pub(crate) use self::off::Scope;
 #[cfg(not(feature = "tracing"))]
 pub(super) use self::off::{Span, refused, unopened};
 
@@ -13,6 +17,7 @@ mod on {
     use http::StatusCode;
     use tidegate_proto::websocket::Side;
     use tracing::field::{Empty, display};
+    use tracing::instrument::{Instrument, Instrumented};
 
     use crate::websocket::link::Ending;
     use crate::websocket::observe::peer::{Peer, name};
@@ -41,6 +46,10 @@ mod on {
             Self { span }
         }
 
+        pub(in super::super) fn scope(&self) -> Scope {
+            Scope { span: self.span.clone() }
+        }
+
         pub(in super::super) fn ended(&mut self, ending: &Ending, kind: &str, stats: &Stats) {
             let close_code = match ending {
                 Ok(info) => Some(info.close_code),
@@ -67,6 +76,18 @@ mod on {
                     bytes_read, bytes_written, messages_read, messages_written, write_waits, "failed"
                 ),
             }
+        }
+    }
+
+    /// What a handler of the connection runs in: its span.
+    pub(crate) struct Scope {
+        span: tracing::Span,
+    }
+
+    impl Scope {
+        /// Calls a handler, and has what it returns run in the span too.
+        pub(crate) fn call<F: Future>(self, handler: impl FnOnce() -> F) -> Instrumented<F> {
+            self.span.in_scope(handler).instrument(self.span)
         }
     }
 
@@ -100,7 +121,22 @@ mod off {
         }
 
         #[expect(clippy::unused_self, reason = "as with the feature")]
+        pub(in super::super) fn scope(&self) -> Scope {
+            Scope
+        }
+
+        #[expect(clippy::unused_self, reason = "as with the feature")]
         pub(in super::super) fn ended(&mut self, _: &Ending, _: &str, _: &Stats) {}
+    }
+
+    /// Nothing: the handler is called as it is.
+    pub(crate) struct Scope;
+
+    impl Scope {
+        #[expect(clippy::unused_self, reason = "as with the feature")]
+        pub(crate) fn call<F: Future>(self, handler: impl FnOnce() -> F) -> F {
+            handler()
+        }
     }
 
     pub(in super::super) fn refused(_: StatusCode, _: &dyn Display) {}

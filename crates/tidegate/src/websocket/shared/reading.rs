@@ -1,6 +1,8 @@
 //! The reader's steps.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
@@ -13,15 +15,8 @@ use super::{Shared, State};
 impl Shared {
     /// Awaits [`poll_read`](Self::poll_read); may be dropped at any time.
     #[inline]
-    pub(crate) async fn read(&self) -> Result<Option<Message>, WebSocketError> {
-        if let Some(message) = self.message_at_hand() {
-            return Ok(Some(message));
-        }
-        let guard = StopWaiting { shared: self };
-        let result = poll_fn(|cx| self.poll_read(cx)).await;
-        // Done, so there is no waiting to stop.
-        std::mem::forget(guard);
-        result
+    pub(crate) fn read(&self) -> Read<'_> {
+        Read { shared: self, is_waiting: false }
     }
 
     /// Awaits [`poll_chunk`](Self::poll_chunk); may be dropped at any time.
@@ -30,15 +25,6 @@ impl Shared {
         let result = poll_fn(|cx| self.poll_chunk(cx)).await;
         std::mem::forget(guard);
         result
-    }
-
-    /// The next message, if it has come already and is like most: within a batch nobody has to wait, nor to be woken.
-    pub(super) fn message_at_hand(&self) -> Option<Message> {
-        let mut state = self.lock();
-        state.has_written = false;
-        let message = state.link.message_at_hand()?;
-        self.has_read(&mut state);
-        Some(message)
     }
 
     /// Takes note that the reader was here and has got something.
@@ -56,23 +42,31 @@ impl Shared {
         }
     }
 
-    /// The next message, or `None` at a clean end.
+    /// The next message, or `None` at a clean end. Within a batch, nobody has to wait, nor to be woken.
+    #[inline]
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
-        self.poll_take(cx, Link::poll_message)
+        let mut state = self.lock();
+        state.has_written = false;
+        if let Some(message) = state.link.message_at_hand() {
+            self.has_read(&mut state);
+            return Poll::Ready(Ok(Some(message)));
+        }
+        self.poll_take(state, cx, Link::poll_message)
     }
 
     /// The next stretch of a message, or `None` at a clean end.
     pub(crate) fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Chunk>, WebSocketError>> {
-        self.poll_take(cx, Link::poll_chunk)
+        let mut state = self.lock();
+        state.has_written = false;
+        self.poll_take(state, cx, Link::poll_chunk)
     }
 
-    pub(super) fn poll_take<T>(
+    fn poll_take<T>(
         &self,
+        mut state: MutexGuard<'_, State>,
         cx: &mut Context<'_>,
         poll: impl Fn(&mut Link, &mut Context<'_>) -> Poll<Option<T>>,
     ) -> Poll<Result<Option<T>, WebSocketError>> {
-        let mut state = self.lock();
-        state.has_written = false;
         // Registered before the transport is asked: its wake-up comes from another thread at any time.
         self.waiting.is_called.store(false, Ordering::Release);
         self.waiting.reader.register(cx.waker());
@@ -131,7 +125,33 @@ impl Shared {
     }
 }
 
-/// Tells the shared state when a `read` is dropped halfway, so that nobody wakes a task that no longer cares.
+/// A message that is awaited. Written out, since it is polled for every message, and an idle reader stays in it.
+pub(crate) struct Read<'a> {
+    shared: &'a Shared,
+    is_waiting: bool,
+}
+
+impl Future for Read<'_> {
+    type Output = Result<Option<Message>, WebSocketError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = self.shared.poll_read(cx);
+        self.is_waiting = result.is_pending();
+        result
+    }
+}
+
+impl Drop for Read<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_waiting {
+            self.shared.stop_waiting_to_read();
+        }
+    }
+}
+
+/// Tells the shared state when a `read_chunk` is dropped halfway, so that nobody wakes a task that no longer cares.
 struct StopWaiting<'a> {
     shared: &'a Shared,
 }

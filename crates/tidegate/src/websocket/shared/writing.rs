@@ -1,7 +1,8 @@
 //! The writer's steps, and when what is written leaves.
 
-use std::future::poll_fn;
-use std::task::{Context, Poll, Waker};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
 
 use tidegate_proto::websocket::{ApiMisuse, Message, Prepared, READ_BUFFER_BYTES};
 use tokio::time::Instant;
@@ -89,21 +90,23 @@ impl Shared {
         link.connection.queued_bytes() < self.high_water_mark
     }
 
-    /// Queues a message as [`send`](Self::send) does, if nothing stands in the way; gives it back otherwise.
-    pub(crate) fn send_at_once(&self, message: Message) -> Result<(), Message> {
+    /// Awaits room for a message and queues it; may be dropped at any time.
+    #[inline]
+    pub(crate) fn write(&self, message: Message) -> Write<'_> {
+        Write { shared: self, message: Some(message), is_waiting: false }
+    }
+
+    /// Queues a message as [`send`](Self::send) does, if it is like most and nothing stands in its way.
+    #[inline]
+    fn send_at_once(&self, message: &Message) -> bool {
         let mut state = self.lock();
-        let is_free = state.waiting_since.is_none()
-            && state.link.connection.takes(message.len())
-            && state.link.has_room(self.high_water_mark, &mut self.io_context());
-        if !is_free || !state.link.is_writable() || state.link.connection.is_streaming() {
-            return Err(message);
-        }
-        // Nothing refuses it, as was just seen.
-        if state.link.connection.send(message).is_ok() {
-            state.link.counted.messages_written += 1;
+        if state.waiting_since.is_some()
+            || !state.link.send_small(message, self.high_water_mark, &mut self.io_context())
+        {
+            return false;
         }
         self.after_send(&mut state);
-        Ok(())
+        true
     }
 
     /// Queues a message and sends it, at once or with those that follow.
@@ -144,7 +147,7 @@ impl Shared {
             taken += 1;
         }
         let _ = link.poll_flush(&mut self.io_context());
-        if offered == Offered::Blocked {
+        if offered == Offered::Blocked && !link.room_wakers.iter().any(|known| known.will_wake(waker)) {
             link.room_wakers.push(waker.clone());
         }
         (taken, offered)
@@ -218,7 +221,42 @@ impl Shared {
     }
 }
 
-/// Tells the shared state when a `write` is dropped while it waits, so that its waiting is not counted on.
+/// A message that is to be written. Written out, since it is polled for every message.
+pub(crate) struct Write<'a> {
+    shared: &'a Shared,
+    /// Until it was accepted.
+    message: Option<Message>,
+    is_waiting: bool,
+}
+
+impl Future for Write<'_> {
+    type Output = Result<(), WebSocketError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if !this.is_waiting && this.message.as_ref().is_some_and(|message| this.shared.send_at_once(message))
+        {
+            this.message = None;
+            return Poll::Ready(Ok(()));
+        }
+        let ready = this.shared.poll_ready(cx);
+        this.is_waiting = ready.is_pending();
+        ready!(ready)?;
+        Poll::Ready(this.message.take().map_or(Ok(()), |message| this.shared.send(message)))
+    }
+}
+
+impl Drop for Write<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_waiting {
+            self.shared.stop_waiting_to_write();
+        }
+    }
+}
+
+/// Tells the shared state when a `ready` is dropped while it waits, so that its waiting is not counted on.
 struct StopWriting<'a> {
     shared: &'a Shared,
 }

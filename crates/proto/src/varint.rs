@@ -1,12 +1,17 @@
 //! Numbers on the wire: RFC 9000 §16, in their shortest form, up to 2^53 - 1.
 
-use super::violation::Violation;
+/// Why bytes are no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InvalidVarint {
+    NotShortest,
+    TooLarge,
+}
 
 /// The largest number on the wire.
-pub(super) const MAX_NUMBER: u64 = (1 << 53) - 1;
+pub(crate) const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 /// Appends `number`, which is at most [`MAX_NUMBER`].
-pub(super) fn write(out: &mut Vec<u8>, number: u64) {
+pub(crate) fn write(out: &mut Vec<u8>, number: u64) {
     debug_assert!(number <= MAX_NUMBER);
     match number {
         0..=0x3f => out.push(number as u8),
@@ -17,14 +22,14 @@ pub(super) fn write(out: &mut Vec<u8>, number: u64) {
 }
 
 /// Takes a number off the front of `bytes`; `None` when they end inside it.
-pub(super) fn read(bytes: &mut &[u8]) -> Result<Option<u64>, Violation> {
+pub(crate) fn read(bytes: &mut &[u8]) -> Result<Option<u64>, InvalidVarint> {
     let Some(&first) = bytes.first() else { return Ok(None) };
     let len = 1usize << (first >> 6);
     let Some((number, rest)) = bytes.split_at_checked(len) else { return Ok(None) };
     let number =
         number[1..].iter().fold(u64::from(first & 0x3f), |number, byte| number << 8 | u64::from(*byte));
     if number > MAX_NUMBER {
-        return Err(Violation::VarintTooLarge);
+        return Err(InvalidVarint::TooLarge);
     }
     let is_shortest = match len {
         1 => true,
@@ -33,7 +38,7 @@ pub(super) fn read(bytes: &mut &[u8]) -> Result<Option<u64>, Violation> {
         _ => number > 0x3fff_ffff,
     };
     if !is_shortest {
-        return Err(Violation::VarintNotShortest);
+        return Err(InvalidVarint::NotShortest);
     }
     *bytes = rest;
     Ok(Some(number))
@@ -41,7 +46,7 @@ pub(super) fn read(bytes: &mut &[u8]) -> Result<Option<u64>, Violation> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_NUMBER, Violation, read, write};
+    use super::{InvalidVarint, MAX_NUMBER, read, write};
 
     #[test]
     fn numbers_come_back_and_have_the_length_of_the_table() {
@@ -63,9 +68,9 @@ mod tests {
     #[test]
     fn a_longer_form_or_a_larger_number_is_refused() {
         for long in [&[0x40, 0x3f][..], &[0x80, 0, 0x3f, 0xff], &[0xc0, 0, 0, 0, 0x3f, 0xff, 0xff, 0xff]] {
-            assert_eq!(read(&mut &long[..]), Err(Violation::VarintNotShortest));
+            assert_eq!(read(&mut &long[..]), Err(InvalidVarint::NotShortest));
         }
         let large = (0xc000_0000_0000_0000 | (MAX_NUMBER + 1)).to_be_bytes();
-        assert_eq!(read(&mut &large[..]), Err(Violation::VarintTooLarge));
+        assert_eq!(read(&mut &large[..]), Err(InvalidVarint::TooLarge));
     }
 }

@@ -1,0 +1,169 @@
+import { FRAMES_TYPE } from "./attachment.js";
+import { Backoff } from "./backoff.js";
+import { AS_WEBSOCKET, overHttp, refusalOf, withParameters } from "./request.js";
+
+/**
+ * The client's flow by POST, for the transports that carry only the server's (docs/sessions.md, section 4): one request
+ * at a time, from where the server is. What an answer was lost of goes again, and is skipped there.
+ *
+ * @typedef {object} PostEvents
+ * @property {() => void} onPosted the server has taken something
+ * @property {() => void} onGone the session is not there any more, or is not what it was
+ */
+export class Poster {
+  #session;
+  #url;
+  #platform;
+  #events;
+  #backoff;
+  #isOn = false;
+  /** @type {AbortController | undefined} */
+  #inFlight;
+  /** @type {any} */
+  #timer;
+
+  /**
+   * @param {import("../session/machine.js").Session} session
+   * @param {{ url: string, platform: import("../platform.js").Platform, random?: () => number }} where
+   * @param {PostEvents} events
+   */
+  constructor(session, { url, platform, random }, events) {
+    this.#session = session;
+    this.#url = overHttp(url);
+    this.#platform = platform;
+    this.#events = events;
+    this.#backoff = new Backoff(random);
+  }
+
+  /** From now on the client's frames go by POST. */
+  start() {
+    this.#isOn = true;
+    this.wake();
+  }
+
+  /**
+   * They do not any more. A request in flight is given up, and what it would be answered does not count: a WebSocket
+   * counts from where it was attached.
+   */
+  stop() {
+    this.#isOn = false;
+    this.#clear();
+    this.#inFlight?.abort();
+    this.#inFlight = undefined;
+  }
+
+  /** Tries at once, where it waits to try again. */
+  hurry() {
+    if (this.#timer === undefined) return;
+    this.#clear();
+    this.#backoff.reset();
+    this.wake();
+  }
+
+  /** Sends what there is to send, unless it is at that. */
+  wake() {
+    const { replay, owedBytes } = this.#session;
+    const isNeeded = !replay.isEmpty || owedBytes >= ACK_BYTES;
+    if (this.#isOn && !this.#inFlight && this.#timer === undefined && isNeeded) this.#post();
+  }
+
+  /** The page is going away: one last request, which outlives it. */
+  farewell() {
+    this.stop();
+    const { bytes } = this.#session.replay.body(KEEPALIVE_BYTES);
+    this.#request(bytes, { keepalive: true }).catch(() => {});
+  }
+
+  async #post() {
+    const { replay } = this.#session;
+    const from = replay.acknowledged;
+    const { bytes, count } = replay.body(MAX_BYTES);
+    const position = this.#session.position();
+    const abort = new AbortController();
+    this.#inFlight = abort;
+    const timer = this.#platform.setTimeout(() => abort.abort(), ANSWER_MS);
+    let delay = 0;
+    try {
+      const response = await this.#request(bytes, { signal: abort.signal });
+      response.body?.cancel().catch(() => {});
+      if (this.#inFlight === abort) delay = this.#answered(response, from, count, position);
+    } catch {
+      if (this.#inFlight === abort) delay = this.#backoff.next();
+    }
+    this.#platform.clearTimeout(timer);
+    if (this.#inFlight !== abort) return;
+    this.#inFlight = undefined;
+    if (!this.#isOn) return;
+    if (delay > 0) this.#again(delay);
+    else this.wake();
+  }
+
+  /** @param {Uint8Array<ArrayBuffer>} body @param {RequestInit} more */
+  #request(body, more) {
+    const { id, received, replay } = this.#session;
+    const url = withParameters(this.#url, { session: id, from: replay.acknowledged, received });
+    const headers = { "content-type": FRAMES_TYPE };
+    return this.#platform.fetch(url, { ...AS_WEBSOCKET, method: "POST", headers, body, ...more });
+  }
+
+  /**
+   * @param {Response} response
+   * @param {number} from
+   * @param {number} count
+   * @param {{ received: number, bytes: number }} position
+   * @returns {number} how long to wait before the next
+   */
+  #answered(response, from, count, position) {
+    const { pushed } = this.#session.replay;
+    const said = response.headers.get(POSITION);
+    if (response.status === 404 || response.status === 410) return this.#gone();
+    const has = said === null ? (response.ok ? from + count : from) : Number(said);
+    // It has lost what it had acknowledged, or has what was never sent: it is another session.
+    const isSame = Number.isSafeInteger(has) && has >= from && has <= pushed;
+    if (!isSame) return this.#gone();
+    this.#session.acknowledged(has);
+    if (response.ok) {
+      this.#session.told(position);
+      this.#backoff.reset();
+      this.#events.onPosted();
+      return has > from || count === 0 ? 0 : this.#backoff.next();
+    }
+    const { status, retryAfterMs } = refusalOf(response);
+    if (retryAfterMs !== undefined) return Math.max(retryAfterMs, 1);
+    const isFirst = this.#backoff.tries === 0;
+    const wait = this.#backoff.next();
+    // A gateway whose server is just coming back; or the server tells from where to go on.
+    return isFirst && (status === 502 || status === 409) ? 0 : wait;
+  }
+
+  #gone() {
+    this.#isOn = false;
+    this.#events.onGone();
+    return 0;
+  }
+
+  /** @param {number} delay */
+  #again(delay) {
+    this.#timer = this.#platform.setTimeout(() => {
+      this.#timer = undefined;
+      this.wake();
+    }, delay);
+  }
+
+  #clear() {
+    this.#platform.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+const POSITION = "tidegate-position";
+
+/** The longest body of a POST, and of one that outlives its page (Fetch, section 4.6: 64 KiB). */
+const MAX_BYTES = 262_144;
+const KEEPALIVE_BYTES = 60_000;
+
+/** So much that came is acknowledged by a POST of its own. */
+export const ACK_BYTES = 65_536;
+
+/** A server that has no room holds a POST for 20 s. */
+const ANSWER_MS = 40_000;

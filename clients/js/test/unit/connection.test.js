@@ -1,0 +1,175 @@
+// What carries a Connection, over networks that do not carry everything. Needs TIDEGATE_TOOLS.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Chaos } from "../peer/chaos.mjs";
+import { Connection } from "../../src/connection.js";
+import { requireTool } from "../tools.mjs";
+import { startServer } from "../peer/server.mjs";
+
+const { WebSocket } = requireTool("ws");
+
+/** A clock that runs so many times as fast. @param {number} times */
+function faster(times) {
+  return {
+    WebSocket,
+    setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => setTimeout(run, ms / times),
+    now: () => performance.now() * times,
+  };
+}
+
+/** @param {import("node:test").TestContext} t @param {import("../peer/chaos.mjs").Weather} weather */
+async function world(t, weather = {}) {
+  const server = await startServer();
+  const chaos = await new Chaos(server.url).listen();
+  chaos.weather = weather;
+  t.after(() => {
+    chaos.close();
+    server.close();
+  });
+  /** @param {object} [options] */
+  const connect = (options) => {
+    const ways = /** @type {string[]} */ ([]);
+    const connection = new Connection(`${chaos.url}/echo`, {
+      platform: { WebSocket },
+      ontransport: (way) => ways.push(way),
+      ...options,
+    });
+    t.after(() => connection.close());
+    return { connection, ways };
+  };
+  return { chaos, server, connect };
+}
+
+/** Writes and reads some numbers. @param {any} opened @param {number} from @param {number} to */
+async function converse({ reader, writer }, from, to) {
+  const writing = (async () => {
+    for (let number = from; number < to; number += 1) await writer.write(`${number}`);
+  })();
+  for (let number = from; number < to; number += 1) assert.equal((await reader.read()).value, `${number}`);
+  await writing;
+}
+
+/** @param {Connection} connection */
+async function streams(connection) {
+  const { readable, writable } = await connection.opened;
+  return { reader: readable.getReader(), writer: writable.getWriter() };
+}
+
+/** Until this holds. @param {() => unknown} holds */
+async function until(holds) {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test("a proxy that swallows the handshake", async (t) => {
+  const { connect } = await world(t, { upgrade: "swallow" });
+  const started = performance.now();
+  const { connection, ways } = connect();
+  const both = await streams(connection);
+  console.log(`open after ${Math.round(performance.now() - started)} ms`);
+  await converse(both, 0, 100);
+  assert.deepEqual(ways, ["stream"]);
+});
+
+test("a proxy that refuses it", async (t) => {
+  const { connect } = await world(t, { upgrade: "refuse" });
+  const { connection, ways } = connect();
+  await converse(await streams(connection), 0, 100);
+  assert.deepEqual(ways, ["stream"]);
+});
+
+test("a proxy that swallows the handshake and holds answers back", async (t) => {
+  const { connect } = await world(t, { upgrade: "swallow", buffer: true });
+  const started = performance.now();
+  const { connection, ways } = connect();
+  const both = await streams(connection);
+  console.log(`open after ${Math.round(performance.now() - started)} ms`);
+  await converse(both, 0, 20);
+  assert.deepEqual(ways, ["long-poll"]);
+});
+
+test("what worked is tried first, and what is better is found again", async (t) => {
+  const { chaos, connect } = await world(t, { upgrade: "swallow" });
+  const first = connect();
+  await first.connection.opened;
+  chaos.seen = [];
+  const second = connect({ platform: faster(50) });
+  const both = await streams(second.connection);
+  assert.equal(chaos.seen.filter((way) => way !== "POST")[0], "stream");
+  await converse(both, 0, 10);
+  chaos.weather = {};
+  await until(() => second.connection.transport === "websocket");
+  await converse(both, 10, 100);
+  assert.deepEqual(second.ways, ["stream", "websocket"]);
+});
+
+test("cut again and again, and the other end away for a while", async (t) => {
+  for (const transport of ["websocket", "stream", "sse", "long-poll", "poll"]) {
+    const { chaos, connect } = await world(t);
+    const { connection, ways } = connect({ platform: faster(10), transports: [transport] });
+    const both = await streams(connection);
+    for (let round = 0; round < 5; round += 1) {
+      const talking = converse(both, round * 200, round * 200 + 200);
+      setTimeout(() => chaos.cut(), 5);
+      await talking;
+    }
+    chaos.weather = { away: true };
+    chaos.cut();
+    const talking = converse(both, 1000, 1200);
+    setTimeout(() => {
+      chaos.weather = {};
+    }, 200);
+    await talking;
+    assert.ok(ways.every((way) => way === transport || way === ""));
+    connection.close();
+    assert.equal((await connection.closed).closeCode, 1005);
+  }
+});
+
+test("half open: nothing comes any more, and nobody says so", async (t) => {
+  for (const transport of ["websocket", "stream", "sse", "long-poll", "poll"]) {
+    const { chaos, connect } = await world(t);
+    const { connection } = connect({ platform: faster(50), transports: [transport] });
+    const both = await streams(connection);
+    await converse(both, 0, 20);
+    chaos.freeze();
+    await converse(both, 20, 200);
+    connection.close();
+    assert.equal((await connection.closed).closeCode, 1005);
+  }
+});
+
+test("a session that the server has lost: the application is told", async (t) => {
+  for (const transport of ["websocket", "stream", "sse", "long-poll", "poll"]) {
+    const { server, connect } = await world(t);
+    const { connection } = connect({ transports: [transport] });
+    const { reader, writer } = await streams(connection);
+    await converse({ reader, writer }, 0, 5);
+    server.forget();
+    const closed = await connection.closed.catch((error) => error);
+    assert.deepEqual([closed.name, closed.closeCode, closed.resumed], ["WebSocketError", 1006, false]);
+    assert.equal(await reader.read().catch((error) => error), closed);
+    assert.equal(await writer.write("x").catch((error) => error), closed);
+  }
+});
+
+test("again: a conversation anew, until one ends cleanly", async (t) => {
+  const { server, chaos } = await world(t);
+  let rounds = 0;
+  for await (const { readable, writable, connection } of Connection.again(`${chaos.url}/echo`, {
+    platform: faster(10),
+  })) {
+    rounds += 1;
+    const both = { reader: readable.getReader(), writer: writable.getWriter() };
+    await converse(both, 0, 5);
+    if (rounds < 3) server.forget();
+    else connection.close();
+    await both.reader.closed.catch(() => {});
+  }
+  assert.equal(rounds, 3);
+  const left = [];
+  for await (const { connection } of Connection.again(`${chaos.url}/echo`, { platform: { WebSocket } })) {
+    left.push(connection);
+    break;
+  }
+  assert.equal((await left[0].closed).closeCode, 1005);
+});

@@ -1,0 +1,141 @@
+//! The client at the other end of an accepted connection.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+/// A connection, between or within requests.
+pub(crate) struct Client {
+    stream: TcpStream,
+    /// What was read and is not used yet: mostly nothing.
+    pub(super) ahead: Vec<u8>,
+    /// Whether another request may follow the one that is being answered.
+    pub(crate) keeps_alive: bool,
+    /// Whether the request came by HTTP/1.1, and not HTTP/1.0.
+    pub(super) is_http11: bool,
+    /// Whether the body of the response is left out.
+    pub(super) is_head: bool,
+    /// Whether the client waits for a word before it sends its body.
+    pub(super) expects_continue: bool,
+    /// A place among the connections.
+    slot: OwnedSemaphorePermit,
+}
+
+/// How much a client may send ahead while its request is held. Beyond, it is hung up on.
+const MAX_AHEAD: usize = 8 * 1024;
+
+/// How long a client may take nothing of a response.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long, and how many bytes, a client is listened to that is hung up on, so that closing does not reset the
+/// connection before it has read the response.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 256 * 1024;
+
+impl Client {
+    pub(super) fn new(stream: TcpStream, slot: OwnedSemaphorePermit) -> Self {
+        Self {
+            stream,
+            ahead: Vec::new(),
+            keeps_alive: false,
+            is_http11: false,
+            is_head: false,
+            expects_continue: false,
+            slot,
+        }
+    }
+
+    /// Where it is, unless it has gone.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.stream.peer_addr().ok()
+    }
+
+    /// No further request is served.
+    pub(crate) fn last(mut self) -> Self {
+        self.keeps_alive = false;
+        self
+    }
+
+    /// The stream, what was read of it, and the place among the connections.
+    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>, OwnedSemaphorePermit) {
+        (self.stream, self.ahead, self.slot)
+    }
+
+    /// Reads once; 0 at the end of the stream.
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            match self.stream.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Writes once; pending while the kernel takes nothing.
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match self.stream.try_write_vectored(slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Ready when the client has gone, or has ended its side, which counts as the same. What it sends meanwhile is kept
+    /// for its next request, up to a limit; beyond, it counts as gone.
+    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut buffer = [0; 512];
+        loop {
+            match ready!(self.poll_read(cx, &mut buffer)) {
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(length) if self.ahead.len() + length > MAX_AHEAD => return Poll::Ready(()),
+                Ok(length) => self.ahead.extend_from_slice(&buffer[..length]),
+            }
+        }
+    }
+
+    /// Writes both, one behind the other. `false` when the client is gone, or takes nothing for too long.
+    pub(crate) async fn write_all(&self, first: &[u8], second: &[u8]) -> bool {
+        let mut written = 0;
+        while written < first.len() + second.len() {
+            let slices = [
+                IoSlice::new(first.get(written..).unwrap_or_default()),
+                IoSlice::new(&second[written.saturating_sub(first.len())..]),
+            ];
+            // A future with a timer only where the kernel does not take all at once.
+            let step = poll_fn(|cx| self.poll_write(cx, &slices));
+            match timeout(WRITE_TIMEOUT, step).await {
+                Ok(Ok(length)) if length > 0 => written += length,
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Ends the connection so that what was written is read.
+    pub(super) async fn hang_up(self) {
+        if socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write).is_err() {
+            return;
+        }
+        let farewell = async {
+            let mut buffer = [0; 1024];
+            let mut left = LINGER_BYTES;
+            while let Ok(length @ 1..) = poll_fn(|cx| self.poll_read(cx, &mut buffer)).await {
+                left = left.saturating_sub(length);
+                if left == 0 {
+                    return;
+                }
+            }
+        };
+        // Whether the client stays to read why is its own affair.
+        let _ = timeout(LINGER, farewell).await;
+    }
+}

@@ -1,0 +1,156 @@
+//! Reading the requests of one connection, each when the one before it is answered.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::client::Client;
+use super::head::{self, Head, HeadError};
+use super::reply::{Reply, send};
+use super::site::{Handling, Site};
+
+/// How large the head of a request may be. Beyond: 431.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// How long a connection may be idle between requests, so that a poller that comes every minute keeps its own.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// How long the head of a request may take, from its first byte on; and until the first byte of the first one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+thread_local! {
+    /// What every read goes into: a connection that waits owns none.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; MAX_HEAD_BYTES].into());
+}
+
+/// Answers the requests of one connection.
+pub(super) fn serve<S: Site>(site: Arc<S>, client: Client) -> Serving<S> {
+    let step = Step::Reading(Box::pin(request(site.clone(), client, HEAD_TIMEOUT)));
+    Serving { site, step }
+}
+
+/// One connection. What it does is boxed, so that it never takes more than that needs: a request that is held has no
+/// room for the reading of heads, nor the other way around.
+pub(super) struct Serving<S> {
+    site: Arc<S>,
+    step: Step,
+}
+
+enum Step {
+    Reading(Pin<Box<dyn Future<Output = Option<Handling>> + Send>>),
+    Handling(Handling),
+}
+
+impl<S: Site> Future for Serving<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let next = match &mut self.step {
+                Step::Reading(reading) => ready!(reading.as_mut().poll(cx)).map(Step::Handling),
+                Step::Handling(handling) => ready!(handling.as_mut().poll(cx))
+                    .map(|client| Step::Reading(Box::pin(request(self.site.clone(), client, IDLE_TIMEOUT)))),
+            };
+            match next {
+                Some(step) => self.step = step,
+                None => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+/// Reads the head of the next request, and begins to answer it. `None` when the connection has ended.
+async fn request<S: Site>(site: Arc<S>, client: Client, patience: Duration) -> Option<Handling> {
+    let mut reading = HeadReading { client: Some(client), scanned: 0 };
+    let deadline = Instant::now() + patience;
+    let mut timer = pin!(sleep_until(deadline));
+    let mut has_begun = false;
+    poll_fn(|cx| {
+        if let Poll::Ready(handling) = reading.poll(cx, &site) {
+            return Poll::Ready(handling);
+        }
+        if reading.has_begun() && !std::mem::replace(&mut has_begun, true) {
+            timer.as_mut().reset(deadline.min(Instant::now() + HEAD_TIMEOUT));
+        }
+        timer.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}
+
+/// A head that has come in part, or not at all.
+struct HeadReading {
+    /// Taken once the head is complete.
+    client: Option<Client>,
+    /// How many of the bytes that were read ahead have been searched for the end of the head.
+    scanned: usize,
+}
+
+impl HeadReading {
+    fn has_begun(&self) -> bool {
+        self.client.as_ref().is_some_and(|client| !client.ahead.is_empty())
+    }
+
+    fn poll<S: Site>(&mut self, cx: &mut Context<'_>, site: &Arc<S>) -> Poll<Option<Handling>> {
+        BUFFER.with_borrow_mut(|buffer| {
+            loop {
+                let Some(client) = &mut self.client else { return Poll::Ready(None) };
+                // What came behind the last request, or in part, is looked at before anything is read.
+                let mut length = client.ahead.len();
+                buffer[..length].copy_from_slice(&client.ahead);
+                if self.scanned == length {
+                    if length == buffer.len() {
+                        return Poll::Ready(self.refuse(HeadError::TooLarge));
+                    }
+                    match ready!(client.poll_read(cx, &mut buffer[length..])) {
+                        Ok(0) | Err(_) => return Poll::Ready(None),
+                        Ok(read) => length += read,
+                    }
+                }
+                match head::find_end(&buffer[..length], self.scanned) {
+                    Ok(Some(end)) => {
+                        client.ahead.clear();
+                        client.ahead.extend_from_slice(&buffer[end..length]);
+                        return Poll::Ready(self.begin(&buffer[..end], site));
+                    }
+                    Ok(None) => {
+                        client.ahead.clear();
+                        client.ahead.extend_from_slice(&buffer[..length]);
+                        self.scanned = length;
+                    }
+                    Err(error) => return Poll::Ready(self.refuse(error)),
+                }
+            }
+        })
+    }
+
+    fn begin<S: Site>(&mut self, bytes: &[u8], site: &Arc<S>) -> Option<Handling> {
+        let mut headers = [httparse::EMPTY_HEADER; head::MAX_HEADERS];
+        let head = match Head::parse(bytes, &mut headers) {
+            Ok(head) => head,
+            Err(error) => return self.refuse(error),
+        };
+        let mut client = self.client.take()?;
+        if client.ahead.is_empty() {
+            // A connection that waits owns no buffer.
+            client.ahead = Vec::new();
+        }
+        client.is_http11 = head.is_http11();
+        client.is_head = head.method() == "HEAD";
+        client.keeps_alive = head.keeps_alive();
+        client.expects_continue = head.expects_continue();
+        Some(site.handle(&head, client))
+    }
+
+    fn refuse(&mut self, error: HeadError) -> Option<Handling> {
+        let mut client = self.client.take()?;
+        client.keeps_alive = false;
+        client.is_head = false;
+        let reply = Reply::reason(error.status(), error.reason());
+        Some(Box::pin(send(client, reply)))
+    }
+}

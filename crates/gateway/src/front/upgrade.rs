@@ -1,0 +1,77 @@
+//! From a request to a WebSocket, on the bare TCP stream.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Response;
+use pin_project_lite::pin_project;
+use tidegate::{Acceptor, PeerAddress, WebSocketStream};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::client::Client;
+use super::head::{Framing, Head};
+use super::reply::{Reply, send, status_line};
+use super::site::Handling;
+
+/// Opens a WebSocket if the acceptor agrees, and runs `handler` for it in a task of its own; else answers why not.
+pub(crate) fn open<F>(
+    head: &Head<'_>,
+    client: Client,
+    acceptor: &Acceptor,
+    handler: impl FnOnce(WebSocketStream) -> F + Send + 'static,
+) -> Handling
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let request = head.to_request().filter(|_| head.framing() == Framing::None);
+    let acceptor = acceptor.clone();
+    Box::pin(async move {
+        let Some(mut request) = request else {
+            return send(client.last(), Reply::reason(400, "this cannot open a WebSocket")).await;
+        };
+        if let Some(address) = client.address() {
+            request.extensions_mut().insert(PeerAddress(address));
+        }
+        let (response, accepted) = match acceptor.answer(request).await {
+            Ok(answer) => answer,
+            Err(refusal) => return send(client.last(), refusal.into_response().into()).await,
+        };
+        if !client.write_all(&encode(&response), &[]).await {
+            return None;
+        }
+        let (stream, already_read, slot) = client.into_parts();
+        // In a task of its own: what judged and answered was large, and what stays is small.
+        accepted.run(stream, already_read, |socket| Placed { handling: handler(socket), _slot: slot });
+        None
+    })
+}
+
+pin_project! {
+    /// What is done with a WebSocket, and its place among the connections.
+    struct Placed<F> {
+        #[pin]
+        handling: F,
+        _slot: OwnedSemaphorePermit,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Placed<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().handling.poll(cx)
+    }
+}
+
+/// The head of a response that switches protocols.
+fn encode(response: &Response<()>) -> Vec<u8> {
+    let mut head = status_line(response.status().as_u16()).into_bytes();
+    for (name, value) in response.headers() {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            head.extend_from_slice(part);
+        }
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}

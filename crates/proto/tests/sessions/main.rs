@@ -1,0 +1,8 @@
+//! Sessions, section by section of docs/sessions.md, and over a bad network.
+
+mod ends;
+mod s3_attachments;
+mod s4_posts;
+mod s5_resuming;
+mod simulation;
+mod world;

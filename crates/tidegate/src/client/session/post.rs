@@ -1,0 +1,162 @@
+//! The client's frames by POST: one in flight, in order, each until its arrival is told.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use tidegate_proto::session::Post;
+use tokio::time::{sleep, timeout};
+
+use super::backoff::Backoff;
+use super::core::Posted;
+use super::error::TransportError;
+use super::lane::Lane;
+use super::trip::{Trip, reason, retry_after};
+use super::way::{Ask, Parameters};
+use crate::websocket::NotResumed;
+
+/// What became of a POST.
+enum Sent {
+    /// The server has so many frames; go on.
+    Taken(u64),
+    /// The server has so many frames, and asks to wait.
+    Later(Option<u64>, Duration),
+    /// The server wants frames from another position.
+    Elsewhere(u64),
+    /// Nobody knows. The same again, at once or not.
+    Unknown {
+        at_once: bool,
+    },
+    Lost(NotResumed),
+}
+
+/// How much goes into one POST at most. It is less where POSTs break off, since a server takes whole ones.
+const MAX_BYTES: usize = 128 << 10;
+const MIN_BYTES: usize = 4 << 10;
+
+/// How long to wait where the server does not say.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Sends what there is to send, whenever it goes by POST. Returns only when the session is lost.
+pub(super) async fn post_all(trip: &Trip) -> NotResumed {
+    let core = &trip.core;
+    let (mut lane, mut backoff, mut bytes) = (Lane::default(), Backoff::new(), MAX_BYTES);
+    loop {
+        let (post, parameters) = core.next_post(bytes).await;
+        let sent = match timeout(trip.pace.silence, send(trip, &mut lane, &post, parameters)).await {
+            Ok(sent) => sent,
+            Err(_) => {
+                // Time enough was lost with it.
+                backoff.reset();
+                Sent::Unknown { at_once: true }
+            }
+        };
+        let (posted, pause) = match sent {
+            Sent::Taken(position) => {
+                backoff.reset();
+                bytes = (bytes * 2).min(MAX_BYTES);
+                (Posted::Taken(position), None)
+            }
+            Sent::Elsewhere(position) if position < post.from => {
+                return NotResumed::PositionGone(format!("it wants frames from {position} again"));
+            }
+            Sent::Elsewhere(position) => (Posted::Refused(position), None),
+            Sent::Later(position, pause) => (position.map_or(Posted::Unknown, Posted::Refused), Some(pause)),
+            Sent::Unknown { at_once } => {
+                bytes = (bytes / 2).max(MIN_BYTES);
+                let is_first = backoff.is_fresh();
+                let pause = backoff.next();
+                (Posted::Unknown, (!at_once || !is_first).then_some(pause))
+            }
+            Sent::Lost(lost) => return lost,
+        };
+        if let Err(violation) = core.posted(&post, posted) {
+            return NotResumed::Broken(violation);
+        }
+        if let Some(pause) = pause {
+            sleep(pause).await;
+        }
+    }
+}
+
+/// Acknowledges the server's last frame, so that it need not keep the session for longer. Once: it does so for a few
+/// seconds at most.
+pub(super) async fn farewell(trip: &Trip) {
+    if let Some(parameters) = trip.core.last_words() {
+        let ask = Ask::post(parameters, Default::default());
+        let _ = timeout(FAREWELL, trip.send(&mut Lane::default(), &ask)).await;
+    }
+}
+
+const FAREWELL: Duration = Duration::from_secs(2);
+
+async fn send(trip: &Trip, lane: &mut Lane, post: &Post, parameters: Parameters) -> Sent {
+    let ask = Ask::post(parameters, post.body.clone());
+    let response = match trip.send(lane, &ask).await {
+        Ok(response) => response,
+        Err(TransportError::InvalidUrl(error)) => {
+            return Sent::Lost(NotResumed::Refused { status: 414, reason: error.to_string() });
+        }
+        Err(error) => return Sent::Unknown { at_once: error.is_bad_gateway() },
+    };
+    let (status, position) = (response.status(), position(response.headers()));
+    let wait = retry_after(response.headers());
+    let reason = reason(response).await;
+    judge(status, position, wait, reason)
+}
+
+/// What an answer means (docs/sessions.md, section 4).
+fn judge(status: StatusCode, position: Option<u64>, wait: Option<Duration>, reason: String) -> Sent {
+    match (status.as_u16(), position) {
+        (204, Some(position)) => Sent::Taken(position),
+        (409, position) if wait.is_some() => Sent::Later(position, wait.unwrap_or(PAUSE)),
+        (409, Some(position)) => Sent::Elsewhere(position),
+        (429 | 503, position) => Sent::Later(position, wait.unwrap_or(PAUSE)),
+        (404, _) => Sent::Lost(NotResumed::Gone(reason)),
+        (410, _) => Sent::Lost(NotResumed::PositionGone(reason)),
+        (400 | 401 | 403 | 405 | 413 | 414 | 415 | 431, _) => {
+            Sent::Lost(NotResumed::Refused { status: status.as_u16(), reason })
+        }
+        (502, _) => Sent::Unknown { at_once: true },
+        _ => Sent::Unknown { at_once: false },
+    }
+}
+
+fn position(headers: &HeaderMap) -> Option<u64> {
+    headers.get("tidegate-position")?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, position: Option<u64>, wait: Option<u64>) -> Sent {
+        let status = StatusCode::from_u16(status).unwrap();
+        judge(status, position, wait.map(Duration::from_secs), "why".to_owned())
+    }
+
+    #[test]
+    fn answers_mean_what_the_table_says() {
+        assert!(matches!(of(204, Some(7), None), Sent::Taken(7)));
+        assert!(matches!(of(409, Some(7), None), Sent::Elsewhere(7)));
+        assert!(matches!(of(409, Some(7), Some(2)), Sent::Later(Some(7), wait) if wait.as_secs() == 2));
+        for status in [429, 503] {
+            assert!(
+                matches!(of(status, Some(7), Some(3)), Sent::Later(Some(7), wait) if wait.as_secs() == 3)
+            );
+            assert!(matches!(of(status, None, None), Sent::Later(None, PAUSE)));
+        }
+        for status in [400, 403, 413, 415] {
+            let refused = NotResumed::Refused { status, reason: "why".to_owned() };
+            assert!(matches!(of(status, Some(7), None), Sent::Lost(lost) if lost == refused));
+        }
+        assert!(matches!(of(404, None, None), Sent::Lost(NotResumed::Gone(_))));
+    }
+
+    #[test]
+    fn what_a_proxy_may_have_said_is_asked_again() {
+        assert!(matches!(of(502, None, None), Sent::Unknown { at_once: true }));
+        for status in [200, 204, 304, 409, 500, 504] {
+            assert!(matches!(of(status, None, None), Sent::Unknown { at_once: false }), "{status}");
+        }
+    }
+}

@@ -45,7 +45,9 @@ impl Pair {
         let mut end = |side: usize| {
             let window = 1 + u64::from(choices.byte()) * 8;
             let max_message = 1 + u64::from(choices.byte()) * 600;
+            let apart = u64::from(choices.byte());
             let config = Config::default()
+                .apart((apart > 127).then(|| (apart - 127) * 8))
                 .window(window)
                 .max_window(window * 8)
                 .max_message(max_message)

@@ -18,8 +18,12 @@ fn samples() -> Vec<Message> {
 
 /// Both ends of ours, as the tests want them: with compression or without.
 async fn echoes(config: Config) {
-    let (server, client) = pair(Acceptor::new().config(config.clone()), |builder| {
-        builder.config(config).credits(Credits::default())
+    echoes_by(config, Credits::default(), Credits::default()).await;
+}
+
+async fn echoes_by(config: Config, server: Credits, client: Credits) {
+    let (server, client) = pair(Acceptor::new().config(config.clone()).credits(server), |builder| {
+        builder.config(config).credits(client)
     })
     .await;
     let (near, far) = (halves(&server).await, halves(&client).await);
@@ -49,6 +53,16 @@ async fn every_size_comes_back_without_compression() {
 #[tokio::test]
 async fn every_size_comes_back_with_compression() {
     echoes(Config::default().deflate(Some(DeflateConfig::default()))).await;
+}
+
+#[tokio::test]
+async fn every_size_comes_back_apart_for_who_wants_it() {
+    for from in [1, 16_384, 65_537] {
+        let (some, all) = (Credits::default().apart(Some(from)), Credits::default().apart(Some(1)));
+        echoes_by(plain_config(), some.clone(), all).await;
+        let compressed = Config::default().deflate(Some(DeflateConfig::default()));
+        echoes_by(compressed, some, Credits::default()).await;
+    }
 }
 
 #[tokio::test]

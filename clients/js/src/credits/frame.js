@@ -14,6 +14,7 @@ export const FIRST_TEXT = 0x12;
 export const FIRST_BINARY = 0x13;
 export const NEXT = 0x14;
 export const LAST = 0x15;
+export const APART = 0x16;
 
 /** How many bytes a batch may have. */
 export const MAX_BATCH_BYTES = 131_072;

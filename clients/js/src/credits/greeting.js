@@ -14,18 +14,20 @@ const VERSION = 1;
 const LIMIT = 0x01;
 const MAX_MESSAGE = 0x02;
 const PROTOCOL = 0x03;
+const APART = 0x04;
 
 /** How many there may be. */
 const MAX_PARAMETERS = 64;
 
-/** @param {number} limit @param {number} maxMessage */
-export function helloFrame(limit, maxMessage) {
+/** @param {number} limit @param {number} maxMessage @param {number} [apart] */
+export function helloFrame(limit, maxMessage, apart) {
   const numbers = [VERSION];
-  for (const [id, value] of [
+  const parameters = [
     [LIMIT, limit],
     [MAX_MESSAGE, maxMessage],
-  ])
-    numbers.push(id, varintLength(value), value);
+  ];
+  if (apart) parameters.push([APART, apart]);
+  for (const [id, value] of parameters) numbers.push(id, varintLength(value), value);
   const payload = new Uint8Array(numbers.reduce((sum, number) => sum + varintLength(number), 0));
   let offset = 0;
   for (const number of numbers) offset = putVarint(payload, offset, number);

@@ -1,5 +1,7 @@
 import { Assembler, isMessage } from "./assembler.js";
 import {
+  APART,
+  BINARY,
   BLOCKED,
   CREDIT,
   END,
@@ -39,6 +41,7 @@ export class Machine {
   #events;
   #offered;
   #isWelcome = false;
+  #wantsApart;
   #window;
   #assembler;
   #sender = new Sender();
@@ -58,19 +61,23 @@ export class Machine {
   /** @type {Uint8Array | undefined} */
   #pong;
   #endSent = false;
+  /** How many messages came apart since a batch said that they would, or -1. */
+  #apart = -1;
 
   /**
-   * @param {{ offered: string[], window: number, maxWindow: number, maxMessageBytes: number }} settings
+   * @param {{ offered: string[], window: number, maxWindow: number, maxMessageBytes: number, apart?: number }} settings
+   *   `apart`: from which length on binary messages are to be WebSocket messages of their own; without it, never
    * @param {MachineEvents} events
    * @param {number} now milliseconds
    */
-  constructor({ offered, window, maxWindow, maxMessageBytes }, events, now) {
+  constructor({ offered, window, maxWindow, maxMessageBytes, apart }, events, now) {
+    this.#wantsApart = apart !== undefined;
     this.#offered = offered;
     this.#events = events;
     this.#window = new Window(window, maxWindow, now);
     this.#assembler = new Assembler(this.#window, maxMessageBytes);
     this.#roundTrip = new RoundTrip();
-    this.#control.push(helloFrame(window, maxMessageBytes), this.#roundTrip.ping(now));
+    this.#control.push(helloFrame(window, maxMessageBytes, apart), this.#roundTrip.ping(now));
   }
 
   get isWelcome() {
@@ -113,14 +120,26 @@ export class Machine {
 
   /** @param {Uint8Array} batch @param {number} now */
   receive(batch, now) {
-    if (batch.length === 0) throw new Violation("empty batch");
     if (batch.length > MAX_BATCH_BYTES) throw new Violation("batch too large");
+    if (this.#apart >= 0) return this.#receiveApart(batch);
+    if (batch.length === 0) throw new Violation("empty batch");
     const cursor = new Cursor(batch);
     while (!cursor.isAtEnd) {
       const type = cursor.byte();
-      if (!isKnown(type)) throw new Violation("reserved frame type");
+      if (!isKnown(type) && !(type === APART && this.#wantsApart)) throw new Violation("reserved frame type");
       this.#receiveFrame(type, cursor.take(cursor.varint()), now);
+      if (this.#apart === 0 && !cursor.isAtEnd) throw new Violation("bad apart");
     }
+  }
+
+  /** A whole message of the application, or, being empty, the end of such. @param {Uint8Array} message */
+  #receiveApart(message) {
+    if (message.length > 0) {
+      this.#apart += 1;
+      return this.#receiveMessage(BINARY, message);
+    }
+    if (this.#apart === 0) throw new Violation("bad apart");
+    this.#apart = -1;
   }
 
   /** @param {number} now */
@@ -196,6 +215,11 @@ export class Machine {
     if (!this.#isWelcome || type < WELCOME) throw new Violation("no greeting");
     if (isMessage(type)) return this.#receiveMessage(type, payload);
     switch (type) {
+      case APART:
+        if (payload.length > 0) throw new Violation("bad control frame");
+        if (this.peerEnd) throw new Violation("message after end");
+        this.#apart = 0;
+        return;
       case CREDIT:
         return this.#receiveCredit(payload);
       case BLOCKED:

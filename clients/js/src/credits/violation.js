@@ -19,6 +19,7 @@ const CODES = {
   "message inside message": 1002,
   "part of nothing": 1002,
   "empty part": 1002,
+  "bad apart": 1002,
   "not UTF-8": 1007,
   "limit shrunk": 1002,
   "ack shrunk": 1002,

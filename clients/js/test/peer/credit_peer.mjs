@@ -24,6 +24,8 @@ export class CreditPeer {
   #ack = 0;
   #sent = 0;
   #granted = 0;
+  /** From which length on the client wants binary messages apart. */
+  #apart = Infinity;
   /** @type {(() => void)[]} */
   #writers = [];
   /** @type {{ isText: boolean, parts: Buffer[] } | undefined} */
@@ -65,6 +67,10 @@ export class CreditPeer {
     const isText = typeof message === "string";
     const bytes = Buffer.from(message);
     this.#sent += bytes.length + 32;
+    if (!isText && bytes.length >= this.#apart && bytes.length <= 131_072) {
+      for (const data of [frame(0x16), bytes, Buffer.alloc(0)]) this.#socket.send(data);
+      return;
+    }
     if (bytes.length <= 65_536) return this.#socket.send(frame(isText ? 0x10 : 0x11, bytes));
     for (let at = 0; at < bytes.length; at += 65_536) {
       const isLast = at + 65_536 >= bytes.length;
@@ -109,11 +115,15 @@ export class CreditPeer {
     if (!this.#isGreeted) {
       if (type !== 0x01) throw new Error("no greeting");
       this.#isGreeted = true;
-      const [version, rest] = number(payload);
-      const [, afterId] = number(rest);
-      const [length, value] = number(afterId);
-      if (version !== 1 || length > 8) throw new Error("a bad greeting");
-      this.#granted = number(value)[0];
+      const [version, parameters] = number(payload);
+      if (version !== 1) throw new Error("a bad greeting");
+      for (let rest = parameters; rest.length > 0;) {
+        const [id, afterId] = number(rest);
+        const [length, value] = number(afterId);
+        if (id === 0x01) this.#granted = number(value)[0];
+        if (id === 0x04) this.#apart = number(value)[0];
+        rest = value.subarray(length);
+      }
       return this.#wake();
     }
     if (type >= 0x10) return this.#message(type, payload);

@@ -5,7 +5,7 @@ import { Machine } from "../../src/credits/machine.js";
 import { Violation } from "../../src/credits/violation.js";
 import { bytes, hex } from "./bytes.js";
 
-const SETTINGS = { offered: [], window: 262_144, maxWindow: 4_194_304, maxMessageBytes: 16_777_216 };
+const SETTINGS = { offered: [], window: 262_144, maxWindow: 4_194_304, maxMessageBytes: 16_777_216, apart: 32_768 };
 const WELCOME = "02 0d 01 01 04 80 04 00 00 02 04 81 00 00 00";
 
 /** A machine, and what it tells. @param {Partial<typeof SETTINGS> & { offered?: any[] }} [settings] */
@@ -30,7 +30,7 @@ function greeted(welcome = WELCOME, settings = {}) {
 
 test("the examples of section 10", () => {
   const { it, told } = machine({ offered: ["chat"] });
-  assert.equal(hex(it.transmit(0)), "01 0d 01 01 04 80 04 00 00 02 04 81 00 00 00 05 01 01");
+  assert.equal(hex(it.transmit(0)), "01 13 01 01 04 80 04 00 00 02 04 81 00 00 00 04 04 80 00 80 00 05 01 01");
   it.receive(bytes("02 11 01 01 02 40 80 02 04 81 00 00 00 03 04 63 68 61 74   05 00"), 1);
   it.receive(bytes("06 01 01"), 2);
   assert.deepEqual(told, [["welcome", "chat"]]);
@@ -69,6 +69,43 @@ test("messages come whole and in parts, cut inside a character", () => {
   assert.deepEqual(told, ["日本", new Uint8Array([0, 255]), ""]);
   assert.equal(it.unread, 3);
   assert.equal(hex(it.transmit(2)), "06 01 07");
+});
+
+test("a message apart is the chunk, and one of no bytes brings batches back", () => {
+  const { it, told } = greeted();
+  it.receive(bytes("10 01 61 16 00"), 1);
+  const messages = [new Uint8Array(3), new Uint8Array(40_000)];
+  for (const message of messages) it.receive(message, 1);
+  it.receive(new Uint8Array(), 1);
+  it.receive(bytes("11 01 07 16 00"), 1);
+  it.receive(bytes("01"), 1);
+  assert.deepEqual(told, ["a", ...messages, new Uint8Array([7]), new Uint8Array([1])]);
+  assert.equal(told[2], messages[1], "without a copy");
+  assert.equal(told[3].buffer.byteLength, 1, "a copy, out of its batch");
+  assert.equal(it.unread, 5);
+});
+
+test("who does not want messages apart does not know them", () => {
+  const { it } = greeted(WELCOME, { apart: undefined });
+  assert.throws(() => it.receive(bytes("16 00"), 1), { message: "tidegate.v1: reserved frame type" });
+  const plain = machine({ apart: undefined });
+  assert.equal(hex(plain.it.transmit(0)), "01 0d 01 01 04 80 04 00 00 02 04 81 00 00 00 05 01 01");
+});
+
+test("violations of messages apart", () => {
+  for (const [rule, settings, ...batches] of /** @type {any[][]} */ ([
+    ["bad apart", {}, "16 00", ""],
+    ["empty batch", {}, "16 00", "01", "", ""],
+    ["message inside message", {}, "13 01 01 16 00", "01"],
+    ["no credit", { window: 34 }, "16 00", "01 02", "01"],
+    ["message too large", { maxMessageBytes: 2 }, "16 00", "01 02 03"],
+    ["batch too large", {}, "16 00", "00 ".repeat(131_073)],
+  ])) {
+    const { it } = greeted(WELCOME, settings);
+    const receive = (/** @type {string} */ batch) => it.receive(batch === "" ? new Uint8Array() : bytes(batch), 1);
+    for (const batch of batches.slice(0, -1)) receive(batch);
+    assert.throws(() => receive(batches.at(-1)), { message: `tidegate.v1: ${rule}` });
+  }
 });
 
 test("a long message goes in parts of 64 KiB, with control frames between", () => {
@@ -136,7 +173,7 @@ const VIOLATIONS = {
   "cut frame": ["10 05 68 69", "10", "10 40"],
   "varint not shortest": ["10 40 02 68 69", "03 08 c0 00 00 00 00 00 00 01"],
   "varint too large": ["10 ff ff ff ff ff ff ff ff"],
-  "reserved frame type": ["08 00", "0f 00", "16 00", "00 00", "ff 00"],
+  "reserved frame type": ["08 00", "0f 00", "17 00", "00 00", "ff 00"],
   "no greeting": ["01 01 01"],
   "second greeting": [WELCOME],
   "bad control frame": [
@@ -145,10 +182,12 @@ const VIOLATIONS = {
     "03 01 01",
     "03 03 01 01 01",
     "04 00",
+    "16 01 00",
   ],
   "message inside message": ["12 01 61 10 01 61", "12 01 61 12 01 61"],
   "part of nothing": ["14 01 61", "15 00", "12 01 61 15 00 15 00"],
   "empty part": ["12 00", "13 00", "12 01 61 14 00"],
+  "bad apart": ["16 00 05 00", "16 00 16 00"],
   "not UTF-8": ["10 01 ff", "12 01 e6 15 00", "07 03 03 e8 ff"],
   "limit shrunk": ["03 02 01 00"],
   "ack of unsent": ["03 05 80 04 00 01 01"],
@@ -156,7 +195,7 @@ const VIOLATIONS = {
   "bad blocked": ["04 04 80 04 00 01", "04 01 05 04 01 05", "04 01 05 04 01 06"],
   "second ping": ["05 00 05 00"],
   "unasked pong": ["06 01 02", "06 00", "06 01 01 06 01 01"],
-  "message after end": ["07 00 10 00", "07 00 14 01 61"],
+  "message after end": ["07 00 10 00", "07 00 14 01 61", "07 00 16 00"],
   "end inside message": ["12 01 61 07 00", "12 01 61 07 02 03 e8"],
   "second end": ["07 00 07 00"],
   "bad end": ["07 01 03", "07 02 03 ed", "07 02 03 ee", "07 02 00 00", "07 02 13 88"],

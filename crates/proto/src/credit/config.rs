@@ -15,6 +15,7 @@ pub struct Config {
     pub(super) window: u64,
     pub(super) max_window: u64,
     pub(super) max_message: u64,
+    pub(super) apart: Option<u64>,
     pub(super) greeting_timeout: Duration,
     pub(super) close_timeout: Duration,
 }
@@ -25,6 +26,7 @@ impl Default for Config {
             window: 256 << 10,
             max_window: 4 << 20,
             max_message: 16 << 20,
+            apart: None,
             greeting_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(10),
         }
@@ -64,6 +66,15 @@ impl Config {
     #[must_use]
     pub fn max_message(mut self, bytes: u64) -> Self {
         self.max_message = bytes.clamp(1, MAX_NUMBER);
+        self
+    }
+
+    /// From which length on the peer is asked to send binary messages apart, each in a WebSocket message of its own
+    /// without anything before it; by default never. At least 1. It is for receivers that would have to copy a message
+    /// out of its batch, as pages have to; ours has not.
+    #[must_use]
+    pub fn apart(mut self, from: Option<u64>) -> Self {
+        self.apart = from.map(|len| len.clamp(1, MAX_NUMBER));
         self
     }
 

@@ -13,6 +13,7 @@ mod close;
 mod receive;
 mod transmit;
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use super::failure::Failure;
 use super::frame::MAX_PING_BYTES;
 use super::greeting::Greeting;
 use super::incoming::Incoming;
-use super::outgoing::Outgoing;
+use super::outgoing::{Batch, Outgoing};
 use super::round_trip::RoundTrip;
 use super::violation::Violation;
 use crate::websocket::{ApiMisuse, CloseInfo, Message, MessageKind, Side};
@@ -51,6 +52,8 @@ pub struct Endpoint {
     protocol: String,
     incoming: Incoming,
     outgoing: Outgoing,
+    /// What goes right behind what was sent last, with nothing between: a message apart, or the batch after some.
+    behind: VecDeque<Batch>,
     round_trip: RoundTrip,
     pong_owed: Option<Pong>,
     ending: Ending,
@@ -90,10 +93,16 @@ impl Endpoint {
         Self {
             side,
             protocol: protocol.clone().unwrap_or_default(),
-            greeting: Some(Greeting { limit: config.window, max_message: config.max_message, protocol }),
+            greeting: Some(Greeting {
+                limit: config.window,
+                max_message: config.max_message,
+                apart: config.apart,
+                protocol,
+            }),
             offered,
             incoming: Incoming::new(now, &config),
             outgoing: Outgoing::default(),
+            behind: VecDeque::new(),
             round_trip: RoundTrip::default(),
             pong_owed: None,
             ending: Ending::new(now),
@@ -205,7 +214,7 @@ impl Endpoint {
     /// Bytes of messages that wait to go, and 32 for each.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
-        self.outgoing.queued_bytes()
+        self.outgoing.queued_bytes() + self.behind.iter().map(|batch| batch.tail.len()).sum::<usize>()
     }
 
     /// What our messages have cost so far, as a total.

@@ -30,6 +30,7 @@ pub(super) enum FrameType {
     BinaryStart,
     Part,
     LastPart,
+    Apart,
 }
 
 impl FrameType {
@@ -48,6 +49,7 @@ impl FrameType {
             Self::BinaryStart => 0x13,
             Self::Part => 0x14,
             Self::LastPart => 0x15,
+            Self::Apart => 0x16,
         }
     }
 
@@ -66,6 +68,7 @@ impl FrameType {
             0x13 => Self::BinaryStart,
             0x14 => Self::Part,
             0x15 => Self::LastPart,
+            0x16 => Self::Apart,
             _ => return Err(Violation::ReservedFrameType),
         })
     }

@@ -10,6 +10,8 @@ pub(super) struct Greeting {
     pub(super) limit: u64,
     /// The longest message that it takes.
     pub(super) max_message: u64,
+    /// From which length on it wants binary messages apart, if it does.
+    pub(super) apart: Option<u64>,
     /// The application's protocol, which only WELCOME tells.
     pub(super) protocol: Option<String>,
 }
@@ -19,12 +21,15 @@ const VERSION: u64 = 1;
 const LIMIT: u64 = 0x01;
 const MAX_MESSAGE: u64 = 0x02;
 const PROTOCOL: u64 = 0x03;
+const APART: u64 = 0x04;
 
 impl Greeting {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         varint::write(&mut out, VERSION);
-        for (id, number) in [(LIMIT, self.limit), (MAX_MESSAGE, self.max_message)] {
+        let numbers = [(LIMIT, Some(self.limit)), (MAX_MESSAGE, Some(self.max_message)), (APART, self.apart)];
+        for (id, number) in numbers {
+            let Some(number) = number else { continue };
             let mut value = Vec::with_capacity(8);
             varint::write(&mut value, number);
             write_parameter(&mut out, id, &value);
@@ -41,7 +46,7 @@ impl Greeting {
         if version != VERSION {
             return Err(Violation::UnknownVersion);
         }
-        let (mut limit, mut max_message, mut protocol) = (None, None, None);
+        let (mut limit, mut max_message, mut apart, mut protocol) = (None, None, None, None);
         let mut seen = Vec::new();
         while !payload.is_empty() {
             let id = number(&mut payload)?;
@@ -56,6 +61,7 @@ impl Greeting {
             match id {
                 LIMIT => limit = Some(positive(value)?),
                 MAX_MESSAGE => max_message = Some(positive(value)?),
+                APART => apart = Some(positive(value)?),
                 PROTOCOL => {
                     let name = std::str::from_utf8(value).map_err(|_| Violation::BadParameter)?;
                     protocol = Some(name.to_owned());
@@ -66,6 +72,7 @@ impl Greeting {
         Ok(Self {
             limit: limit.ok_or(Violation::BadParameter)?,
             max_message: max_message.ok_or(Violation::BadParameter)?,
+            apart,
             protocol,
         })
     }

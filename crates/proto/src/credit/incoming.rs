@@ -25,6 +25,7 @@ pub(super) struct Incoming {
     read: u64,
     messages_read: u64,
     assembling: Option<Assembling>,
+    apart: Apart,
     queue: VecDeque<Message>,
     /// When the last grant became due; before the first, when the greeting was sent.
     granted_at: Instant,
@@ -38,6 +39,17 @@ pub(super) struct Incoming {
     blocked_at: Option<u64>,
     end: Option<CloseInfo>,
     is_discarding: bool,
+}
+
+/// What a WebSocket message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Apart {
+    /// A batch.
+    No,
+    /// A message of the application, the first.
+    First,
+    /// A message of the application, or the end of them.
+    More,
 }
 
 /// A message of which not all has come.
@@ -72,6 +84,7 @@ impl Incoming {
             read: 0,
             messages_read: 0,
             assembling: None,
+            apart: Apart::No,
             queue: VecDeque::new(),
             granted_at: now,
             grant_is_due: false,
@@ -93,6 +106,9 @@ impl Incoming {
         batch: &Bytes,
     ) -> Result<Option<Message>, Violation> {
         self.check(frame_type, payload)?;
+        if self.is_apart() {
+            self.apart = Apart::More;
+        }
         self.received += payload.len() as u64;
         if frame_type.starts_message() {
             self.received += MESSAGE_COST;
@@ -113,6 +129,31 @@ impl Incoming {
             return Ok(None);
         }
         self.assembling.take().map(Assembling::finish).transpose()
+    }
+
+    /// From the next WebSocket message on each is one of the application.
+    pub(super) fn begin_apart(&mut self, payload: &[u8]) -> Result<(), Violation> {
+        if !payload.is_empty() {
+            return Err(Violation::BadControlFrame);
+        }
+        if self.end.is_some() {
+            return Err(Violation::MessageAfterEnd);
+        }
+        self.apart = Apart::First;
+        Ok(())
+    }
+
+    /// From the next WebSocket message on each is a batch.
+    pub(super) fn end_apart(&mut self) -> Result<(), Violation> {
+        if self.apart == Apart::First {
+            return Err(Violation::BadApart);
+        }
+        self.apart = Apart::No;
+        Ok(())
+    }
+
+    pub(super) fn is_apart(&self) -> bool {
+        self.apart != Apart::No
     }
 
     fn check(&self, frame_type: FrameType, payload: &[u8]) -> Result<(), Violation> {

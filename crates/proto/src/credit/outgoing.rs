@@ -4,18 +4,18 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::frame::{FrameType, MESSAGE_COST};
+use super::frame::{FrameType, MAX_BATCH_BYTES, MESSAGE_COST};
 use super::greeting::Greeting;
 use super::violation::Violation;
 use crate::websocket::{ApiMisuse, Message, MessageKind, TextBuilder};
 
 /// What goes into one WebSocket message, of the binary kind: `head`, and behind it `tail`, which is large and was not
-/// copied, or empty.
+/// copied, or empty. Both are empty where a batch follows messages that went apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Frames, or frames and the start of one.
     pub head: Vec<u8>,
-    /// The payload that the last frame of `head` begins.
+    /// The payload that the last frame of `head` begins, or a message apart.
     pub tail: Bytes,
 }
 
@@ -35,6 +35,9 @@ impl Batch {
     /// The batch in one piece.
     #[must_use]
     pub fn into_bytes(mut self) -> Bytes {
+        if self.head.is_empty() {
+            return self.tail;
+        }
         self.head.extend_from_slice(&self.tail);
         self.head.into()
     }
@@ -49,6 +52,10 @@ pub(super) struct Outgoing {
     limit: u64,
     /// The longest message that the peer takes, once it is known.
     max_message: Option<u64>,
+    /// From which length on the peer wants binary messages apart.
+    apart_from: Option<u64>,
+    /// Whether each WebSocket message is now a message of the application.
+    is_apart: bool,
     /// The cost of all that was sent.
     sent: u64,
     /// Frames of messages that were sent.
@@ -88,6 +95,7 @@ impl Outgoing {
     pub(super) fn greeted(&mut self, greeting: &Greeting) {
         self.limit = greeting.limit;
         self.max_message = Some(greeting.max_message);
+        self.apart_from = greeting.apart;
     }
 
     pub(super) fn is_greeted(&self) -> bool {
@@ -112,7 +120,8 @@ impl Outgoing {
         self.check_len(message.len() as u64)?;
         let kind = message.kind();
         let payload = message.into_bytes();
-        if payload.len() <= PART_BYTES {
+        let fits_apart = self.wants_apart(whole(kind), payload.len()) && payload.len() <= MAX_BATCH_BYTES;
+        if payload.len() <= PART_BYTES || fits_apart {
             self.push(whole(kind), payload);
         } else {
             self.push_parts(start(kind), payload, FrameType::LastPart);
@@ -210,6 +219,30 @@ impl Outgoing {
         self.frames += 1;
         self.messages += u64::from(frame.frame_type.ends_message());
         Some(frame)
+    }
+
+    fn wants_apart(&self, frame_type: FrameType, len: usize) -> bool {
+        frame_type == FrameType::Binary && self.apart_from.is_some_and(|from| len as u64 >= from)
+    }
+
+    /// Whether this is a message that goes without a frame.
+    pub(super) fn goes_apart(&self, frame: &Frame) -> bool {
+        self.wants_apart(frame.frame_type, frame.payload.len())
+    }
+
+    /// Takes the next message, where it goes apart and now.
+    pub(super) fn pop_apart(&mut self) -> Option<Batch> {
+        self.front().filter(|frame| self.goes_apart(frame))?;
+        let frame = self.pop()?;
+        Some(Batch { head: Vec::new(), tail: frame.payload })
+    }
+
+    pub(super) fn is_apart(&self) -> bool {
+        self.is_apart
+    }
+
+    pub(super) fn set_apart(&mut self, is_apart: bool) {
+        self.is_apart = is_apart;
     }
 
     /// The limit at which a message waits, to be told once.

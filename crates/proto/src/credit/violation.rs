@@ -64,6 +64,9 @@ pub enum Violation {
     /// An empty part that is not the last.
     #[error("tidegate.v1: empty part")]
     EmptyPart,
+    /// An APART that is not the last of its batch, or behind which no message comes.
+    #[error("tidegate.v1: bad apart")]
+    BadApart,
     /// Text, or a reason, that is not UTF-8.
     #[error("tidegate.v1: not UTF-8")]
     NotUtf8,

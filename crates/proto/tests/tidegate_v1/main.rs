@@ -3,6 +3,7 @@
 mod peer;
 mod s10_examples;
 mod s1_opening;
+mod s2_apart;
 mod s2_frames;
 mod s3_greeting;
 mod s4_credits;

@@ -59,6 +59,27 @@ fn the_conversation_goes_as_the_page_says() {
 }
 
 #[test]
+fn messages_apart_are_as_the_page_says() {
+    let page = batches();
+    let [.., hi, one, two, last, _, _, _] = &page[..] else { panic!("the page has more batches") };
+    let mut server = End::new_server(Config::default().apart(Some(3)), "");
+    let welcome = server.sends();
+    let mut client = End::new_client(Config::default(), &[]);
+    client.gets(welcome);
+    server.gets(client.sends());
+    for message in ["hi".into(), Message::from(&one[..]), Message::from(&two[..])] {
+        client.endpoint.send(message).unwrap();
+    }
+    client.endpoint.close(None, "").unwrap();
+    let expected: [&[u8]; 5] = [hi, one, two, &[], last];
+    assert_eq!(client.batches(), expected);
+    for batch in expected {
+        server.gets(batch);
+    }
+    server.reads("hi").reads(&one[..]).reads(&two[..]).reads_end(1005, "");
+}
+
+#[test]
 fn the_ends_are_as_the_page_says() {
     let page = batches();
     let [.., bye, empty, failure] = &page[..] else { panic!("the page has three batches of END") };

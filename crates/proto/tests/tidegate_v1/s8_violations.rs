@@ -131,7 +131,7 @@ fn a_violation_replaces_an_end_that_still_waits() {
     server.gets([0x08, 0]).fails(Violation::ReservedFrameType);
 }
 
-const ALL: [Violation; 32] = [
+const ALL: [Violation; 33] = [
     Violation::TextBatch,
     Violation::EmptyBatch,
     Violation::BatchTooLarge,
@@ -151,6 +151,7 @@ const ALL: [Violation; 32] = [
     Violation::MessageInsideMessage,
     Violation::PartOfNothing,
     Violation::EmptyPart,
+    Violation::BadApart,
     Violation::NotUtf8,
     Violation::LimitShrunk,
     Violation::AckShrunk,

@@ -68,6 +68,7 @@ impl Node {
             .window(window)
             .max_window(window * (1 + random.below(16)))
             .max_message(max_messages[side])
+            .apart(random.one_in(2).then(|| 1 + random.below(scale)))
             .close_timeout(Duration::from_secs(1_000_000));
         let endpoint = match side {
             0 => Endpoint::client(now, config, Vec::new()),

@@ -82,6 +82,8 @@ impl Judged {
         let deadlines = settings.tuning.deadlines.ping_interval(None);
         settings.tuning.deadlines = Arc::new(deadlines);
         settings.tuning.high_water_mark = settings.tuning.high_water_mark.min(QUEUED_BYTES);
+        // Sessions cut frames out of streams of bytes.
+        settings.credits = settings.credits.take().map(|credits| credits.apart(None));
         self.start(io, Bytes::new(), asked)
     }
 

@@ -33,7 +33,7 @@ export class Credited {
    * @param {Pick<WebSocket, "close" | "extensions">} socket an open one, or what is as good
    * @param {import("../../platform.js").Platform} platform
    * @param {import("../carrier.js").CarrierEvents} events
-   * @param {{ offered: string[], window: number, maxWindow: number, maxMessageBytes: number }} settings
+   * @param {{ offered: string[], window: number, maxWindow: number, maxMessageBytes: number, apart?: number }} settings
    * @param {Pick<Outlet, "hasRoom" | "isThrough" | "send" | "whenRoom" | "stop">} outlet
    */
   constructor(socket, platform, events, settings, outlet) {

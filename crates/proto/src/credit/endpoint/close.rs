@@ -39,7 +39,7 @@ impl Endpoint {
         if is_complete || self.ending.failure.is_some() {
             return;
         }
-        let has_unsent = !self.outgoing.is_empty();
+        let has_unsent = !self.outgoing.is_empty() || !self.behind.is_empty();
         self.ending.failure = match self.incoming.end() {
             // What we owed was only the answer.
             Some(_) if !has_unsent => None,
@@ -47,6 +47,7 @@ impl Endpoint {
             None => Some(Failure::Ended(info)),
         };
         self.outgoing.clear();
+        self.behind.clear();
     }
 
     /// Takes note that the time is `now`, to be called when what `poll_timeout` told has come.
@@ -134,7 +135,7 @@ impl Endpoint {
     /// What to close the WebSocket with now, told once; an empty Close for [`CloseCode::NO_STATUS`]. Ask behind
     /// [`poll_transmit`](Self::poll_transmit).
     pub fn poll_close(&mut self) -> Option<CloseInfo> {
-        if self.has_farewell() {
+        if self.has_farewell() || !self.behind.is_empty() {
             return None;
         }
         let info = self.ending.close.take()?;

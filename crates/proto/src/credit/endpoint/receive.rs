@@ -31,18 +31,47 @@ impl Endpoint {
     }
 
     fn take_batch(&mut self, now: Instant, batch: &Bytes) -> Result<(), Violation> {
-        match batch.len() {
-            0 => return Err(Violation::EmptyBatch),
-            1..=MAX_BATCH_BYTES => {}
-            _ => return Err(Violation::BatchTooLarge),
+        if batch.len() > MAX_BATCH_BYTES {
+            return Err(Violation::BatchTooLarge);
+        }
+        if self.incoming.is_apart() {
+            return self.take_apart(now, batch);
+        }
+        if batch.is_empty() {
+            return Err(Violation::EmptyBatch);
         }
         let mut at = 0;
         while let Some((frame_type, payload)) = frame::next(batch, at)? {
             at = payload.end;
             self.take_frame(now, frame_type, batch, payload)?;
+            if frame_type == FrameType::Apart && at < batch.len() {
+                return Err(Violation::BadApart);
+            }
             if self.ending.is_over() {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Takes a WebSocket message that is one of the application, or that ends these.
+    fn take_apart(&mut self, now: Instant, message: &Bytes) -> Result<(), Violation> {
+        if message.is_empty() {
+            return self.incoming.end_apart();
+        }
+        self.take_message(now, FrameType::Binary, message, message)
+    }
+
+    fn take_message(
+        &mut self,
+        now: Instant,
+        frame_type: FrameType,
+        payload: &[u8],
+        batch: &Bytes,
+    ) -> Result<(), Violation> {
+        self.ending.progress += 1;
+        if let Some(message) = self.incoming.take_frame(frame_type, payload, batch)? {
+            self.incoming.hold(message, now, self.round_trip.get());
         }
         Ok(())
     }
@@ -60,6 +89,7 @@ impl Endpoint {
                 return self.take_greeting(payload);
             }
             (FrameType::Hello | FrameType::Welcome, _) => return Err(Violation::NoGreeting),
+            (FrameType::Apart, _) if self.config.apart.is_none() => return Err(Violation::ReservedFrameType),
             _ if !self.is_greeted() => return Err(Violation::NoGreeting),
             _ => {}
         }
@@ -77,13 +107,8 @@ impl Endpoint {
             FrameType::Pong if payload.len() > MAX_PING_BYTES => Err(Violation::BadControlFrame),
             FrameType::Pong => self.round_trip.take_pong(now, payload),
             FrameType::End => self.incoming.take_end(parse_end(payload)?),
-            _ => {
-                self.ending.progress += 1;
-                if let Some(message) = self.incoming.take_frame(frame_type, payload, batch)? {
-                    self.incoming.hold(message, now, self.round_trip.get());
-                }
-                Ok(())
-            }
+            FrameType::Apart => self.incoming.begin_apart(payload),
+            _ => self.take_message(now, frame_type, payload, batch),
         }
     }
 

@@ -19,7 +19,7 @@ const BY_REFERENCE_BYTES: usize = 32 << 10;
 const MAX_HEAD_BYTES: usize = 9;
 
 impl Endpoint {
-    /// The next WebSocket message to send, of the binary kind, if any.
+    /// The next WebSocket message to send, of the binary kind, if any. It may be empty.
     ///
     /// What is taken here cannot be overtaken by a CREDIT or a PONG any more, so take only as much as the transport
     /// has use for.
@@ -27,9 +27,42 @@ impl Endpoint {
         if self.ending.is_over {
             return None;
         }
+        if let Some(batch) = self.behind.pop_front() {
+            return Some(batch);
+        }
         let mut batch = Batch::default();
         self.write_control(now, &mut batch.head);
-        self.write_messages(&mut batch);
+        if !self.outgoing.is_apart() {
+            self.write_batch(&mut batch);
+            return (!batch.is_empty()).then_some(batch);
+        }
+        if batch.is_empty()
+            && let Some(message) = self.outgoing.pop_apart()
+        {
+            return Some(message);
+        }
+        self.outgoing.set_apart(false);
+        self.write_batch(&mut batch);
+        if batch.is_empty() {
+            // Nothing waits but what has no credit, and that was told.
+            self.outgoing.set_apart(true);
+            return None;
+        }
+        // An empty WebSocket message says that a batch comes.
+        self.behind.push_front(batch);
+        Some(Batch::default())
+    }
+
+    fn write_batch(&mut self, batch: &mut Batch) {
+        self.write_messages(batch);
+        if batch.tail.is_empty()
+            && let Some(message) = self.outgoing.pop_apart()
+        {
+            frame::write(&mut batch.head, FrameType::Apart, &[]);
+            self.outgoing.set_apart(true);
+            self.behind.push_back(message);
+            return;
+        }
         // Nothing fits between a head and its payload.
         if batch.tail.is_empty() {
             if let Some(at) = self.outgoing.take_blocked() {
@@ -37,7 +70,6 @@ impl Endpoint {
             }
             self.write_end(&mut batch.head);
         }
-        (!batch.is_empty()).then_some(batch)
     }
 
     fn write_control(&mut self, now: Instant, out: &mut Vec<u8>) {
@@ -69,6 +101,9 @@ impl Endpoint {
 
     fn write_messages(&mut self, batch: &mut Batch) {
         while let Some(front) = self.outgoing.front() {
+            if self.outgoing.goes_apart(front) {
+                return;
+            }
             let len = batch.head.len() + MAX_HEAD_BYTES + front.payload.len();
             if len > BATCH_BYTES && !batch.head.is_empty() {
                 return;

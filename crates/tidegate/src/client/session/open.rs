@@ -91,7 +91,9 @@ async fn open_link(core: &Arc<Core>, builder: &ClientBuilder) -> Result<Arc<Shar
     random(&mut seed)?;
     let mut agreed = Agreed { credits: true, ..Agreed::default() };
     let offered = &builder.handshake.protocols;
-    let (config, credits) = (builder.config.clone(), builder.credits.clone());
+    // Sessions cut frames out of streams of bytes.
+    let credits = builder.credits.clone().map(|credits| credits.apart(None));
+    let config = builder.config.clone();
     let mut layers = Layers::new(Side::Client, config, credits, &agreed, offered, seed);
     agreed.protocol = greet(&mut io, &mut layers).await.map_err(|cause| match &cause {
         Cause::Lost(Some(error)) => Cause::of_session(error).unwrap_or(cause),

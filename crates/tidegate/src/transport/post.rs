@@ -7,6 +7,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use tidegate_proto::session::PostError;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::FRAMES;
@@ -18,6 +19,9 @@ const MAX_BODY_BYTES: usize = 262_144;
 
 /// How long a POST is held for room.
 const HOLD: Duration = Duration::from_secs(20);
+
+/// How long a body may take in all, room for it included.
+const BODY_TIME: Duration = Duration::from_secs(60);
 
 /// How long a client may take between two pieces of a body.
 const BODY_PAUSE: Duration = Duration::from_secs(10);
@@ -97,11 +101,8 @@ where
         return Err(Refused::TooLong);
     }
     let posting = session.begin_post().ok_or(Refused::InFlight)?;
-    let wanted = length.map_or(MAX_BODY_BYTES as u32, |length| length as u32);
-    let Ok(room) = timeout(HOLD, sessions.bodies().acquire_many(wanted)).await else {
-        return Err(Refused::ServerFull);
-    };
-    let body = read(body).await?;
+    let reading = timeout(BODY_TIME, read(body, sessions.bodies())).await;
+    let (body, room) = reading.unwrap_or(Err(Refused::Slow))?;
     let posted = timeout(HOLD, posting.post(from, query.received, &body)).await;
     drop(room);
     posted.map_err(|_| Refused::SessionFull)?.map_err(Refused::Frames)
@@ -134,22 +135,35 @@ where
     }
 }
 
-async fn read<B>(body: &mut B) -> Result<Bytes, Refused>
+/// Reads a body, and takes room for it as it comes: who sends slowly takes no more than what it has sent.
+async fn read<'a, B>(
+    body: &mut B,
+    bodies: &'a Semaphore,
+) -> Result<(Bytes, Option<SemaphorePermit<'a>>), Refused>
 where
     B: http_body::Body + Unpin,
 {
     let mut whole = BytesMut::new();
+    let mut room: Option<SemaphorePermit<'_>> = None;
     loop {
         let piece = match timeout(BODY_PAUSE, body.frame()).await {
             Err(_) => return Err(Refused::Slow),
-            Ok(None) => return Ok(whole.freeze()),
+            Ok(None) => return Ok((whole.freeze(), room)),
             Ok(Some(Err(_))) => return Err(Refused::BrokenOff),
             Ok(Some(Ok(piece))) => piece,
         };
         let Ok(mut data) = piece.into_data() else { continue };
-        if whole.len() + data.remaining() > MAX_BODY_BYTES {
+        let length = data.remaining();
+        if whole.len() + length > MAX_BODY_BYTES {
             return Err(Refused::TooLong);
         }
-        whole.extend_from_slice(&data.copy_to_bytes(data.remaining()));
+        // It is shorter than the longest body.
+        let more = timeout(HOLD, bodies.acquire_many(length as u32)).await;
+        let Ok(Ok(more)) = more else { return Err(Refused::ServerFull) };
+        match &mut room {
+            Some(room) => room.merge(more),
+            None => room = Some(more),
+        }
+        whole.extend_from_slice(&data.copy_to_bytes(length));
     }
 }

@@ -132,8 +132,10 @@ impl<'a> Attachments<'a> {
                     return Next::Climbed(better);
                 },
                 ended = &mut carry => {
-                    // It may have been ended by what is better; else nothing comes of that, or it comes in handy.
-                    if let (Ended::Newer, Ok(Ok(better))) = (&ended, climb.await) {
+                    // It may have been ended by what is better, which the server has seen before it is known here.
+                    if matches!(ended, Ended::Newer)
+                        && let Ok(Ok(better)) = climb.await
+                    {
                         self.climbed();
                         return Next::Climbed(better);
                     }

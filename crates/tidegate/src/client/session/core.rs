@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_proto::session::{Attachment, Carries, ClientSession, Config, Post, Violation};
@@ -220,6 +221,17 @@ impl Core {
         })
     }
 
+    /// Waits until a WebSocket has carried the session for this long.
+    pub(super) async fn taken_over(&self, grace: Duration) {
+        loop {
+            self.wait(|state| (state.uplink == Uplink::Socket).then_some(())).await;
+            let is_gone = self.wait(|state| (state.uplink != Uplink::Socket).then_some(()));
+            if tokio::time::timeout(grace, is_gone).await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Waits until a POST has been answered since there were `posted` of them.
     pub(super) async fn further_post(&self, posted: u64) {
         self.wait(|state| (state.posted > posted).then_some(())).await;
@@ -286,7 +298,7 @@ impl Core {
     }
 
     /// How long the server keeps the session without an attachment.
-    pub(super) fn keep(&self) -> std::time::Duration {
+    pub(super) fn keep(&self) -> Duration {
         self.lock().machine.keep()
     }
 }

@@ -33,6 +33,9 @@ enum Sent {
 const MAX_BYTES: usize = 128 << 10;
 const MIN_BYTES: usize = 4 << 10;
 
+/// How long a POST may still be answered when a WebSocket carries the session, which takes its frames over then.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// How long to wait where the server does not say.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -42,14 +45,15 @@ pub(super) async fn post_all(trip: &Trip) -> NotResumed {
     let (mut lane, mut backoff, mut bytes) = (Lane::default(), Backoff::new(), MAX_BYTES);
     loop {
         let (post, parameters) = core.next_post(bytes).await;
-        let sent = match timeout(trip.pace.silence, send(trip, &mut lane, &post, parameters)).await {
-            Ok(sent) => sent,
-            Err(_) => {
-                // Time enough was lost with it.
-                backoff.reset();
-                Sent::Unknown { at_once: true }
-            }
+        let sent = tokio::select! {
+            sent = timeout(trip.pace.silence, send(trip, &mut lane, &post, parameters)) => sent.ok(),
+            () = core.taken_over(GRACE) => None,
         };
+        let sent = sent.unwrap_or_else(|| {
+            // Time enough was lost with it.
+            backoff.reset();
+            Sent::Unknown { at_once: true }
+        });
         let (posted, pause) = match sent {
             Sent::Taken(position) => {
                 backoff.reset();

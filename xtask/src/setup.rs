@@ -77,11 +77,7 @@ pub(crate) fn autobahn_command(workspace: &Workspace, arguments: &[&str]) -> std
 /// A way to see that something is there, and the Debian packages that bring it.
 type Packages = [(&'static [&'static str], &'static [&'static str])];
 
-fn system_packages(
-    workspace: &Workspace,
-    session: &mut Session,
-    wanted: &Packages,
-) -> Result<(), Failure> {
+fn system_packages(workspace: &Workspace, session: &mut Session, wanted: &Packages) -> Result<(), Failure> {
     let missing = missing_packages(workspace, wanted);
     if missing.is_empty() {
         return Ok(());

@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::contender::{Contender, Wire};
-use super::room::{Room, pss};
+use super::room::{Reader, Room, pss};
 use crate::failure::{Failure, fail};
 use crate::server::Server;
 use crate::watch::{Budget, Process, Stopwatch};
@@ -185,24 +185,30 @@ fn pour(contender: Contender, wire: Wire, server: &Server, has_stalled: bool) ->
         fate: String::new(),
     };
     let Some(sleeper) = sleeper else { return Ok(poured) };
+    Ok(Poured { fate: fate(&mut room, sleeper)?, ..poured })
+}
+
+/// Reads the stalled one to its end, and tells what it got.
+fn fate(room: &mut Room, sleeper: Reader) -> Result<String, Failure> {
+    let accepted = room.accepted();
     let number = room.wake(sleeper)?;
-    let tells = |room: &Room| room.readers[number].tally.told;
-    while room.readers[number].tally.got + tells(&room) < accepted && !room.is_silent(PATIENCE) {
+    let tally = |room: &Room| (room.readers[number].tally.got, room.readers[number].tally.told);
+    let is_done = |(got, told): (u64, u64)| got + told >= accepted;
+    while !is_done(tally(room)) && !room.is_silent(PATIENCE) {
         if let Err(Failure(reason)) = room.turn(Duration::from_millis(5)) {
-            let got = room.readers[number].tally.got;
-            return Ok(Poured { fate: format!("got {got} of {accepted}, then: {reason}"), ..poured });
+            let (got, _) = tally(room);
+            return Ok(format!("{got} of {accepted}, then: {reason}"));
         }
     }
-    let tally = &room.readers[number].tally;
-    let fate = match (tally.got, tally.told) {
+    let is_clean = room.readers[number].tally.twice + room.readers[number].tally.broken == 0;
+    Ok(match tally(room) {
         (got, 0) if got == accepted => format!("all {accepted}"),
         (got, 0) => format!("{got} of {accepted}, and nothing of the rest"),
-        (got, told) if got + told == accepted && tally.twice + tally.broken == 0 => {
+        (got, told) if got + told == accepted && is_clean => {
             format!("{got} of {accepted}, and that it missed exactly the other {told}")
         }
         (got, told) => format!("{got} of {accepted}, and WRONGLY that it missed {told}"),
-    };
-    Ok(Poured { fate, ..poured })
+    })
 }
 
 /// Fifty publications in a second, and a poller that sleeps for 200 ms after each answer. How many of 300 it lost, how

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::cases;
-use super::results::Results;
+use super::results::{Results, said};
 use crate::failure::Failure;
 use crate::report::machine::Machine;
 use crate::report::page::{BEGIN, END, section_in, summary_in};
@@ -28,10 +28,13 @@ pub(crate) fn write(root: &Path, results: &Results) -> Result<(), Failure> {
     let sections: Vec<String> = cases::ALL.iter().filter_map(|other| section_of(other.name)).collect();
     let lines: Vec<&str> = sections.iter().filter_map(|section| summary_in(section)).collect();
     let text = format!(
-        "{HEAD}\n{machine}\n\n## In short\n\n| measured | goals reached | goals missed |\n|---|---|---|\n{}\n\n{}",
+        "{HEAD}\n{machine}\n- {nchan}.\n\n## In short\n\n| measured | goals reached | goals missed |\n|---|---|---|\n{}\n\n{}",
         lines.join("\n"),
         sections.join("\n"),
         machine = Machine::here(root),
+        nchan = said("dpkg-query", &["--show", "nginx", "libnginx-mod-nchan"])
+            .replace('\t', " ")
+            .replace('\n', ", "),
     );
     fs::write(&path, text).map_err(Failure::because(path.display()))
 }

@@ -224,6 +224,7 @@ impl Room {
             Ok(0) => return self.reconnect_publisher(number),
             Ok(len) => len,
             Err(error) if is_later(&error) => return Ok(()),
+            Err(error) if is_closed(&error) => return self.reconnect_publisher(number),
             Err(error) => return Err(error.into()),
         };
         let (mut status, mut is_answered) = (0, false);
@@ -311,12 +312,17 @@ impl Publisher {
         while self.sent < self.request.len() {
             match self.stream.write(&self.request[self.sent..]) {
                 Ok(len) => self.sent += len,
-                Err(error) if is_later(&error) => break,
+                // Reading tells that it is closed.
+                Err(error) if is_later(&error) || is_closed(&error) => break,
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 fn is_later(error: &io::Error) -> bool {

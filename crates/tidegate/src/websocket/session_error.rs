@@ -43,6 +43,7 @@ pub struct NoTransport {
 }
 
 impl NoTransport {
+    #[cfg(any(test, feature = "sessions"))]
     pub(crate) fn new(tried: Vec<(&'static str, Box<dyn Error + Send + Sync>)>) -> Self {
         Self { tried }
     }

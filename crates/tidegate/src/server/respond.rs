@@ -19,7 +19,9 @@ use super::{cors, hyper as upgrading};
 use crate::connection::Connection;
 use crate::http::{Asked, tune};
 use crate::session::{Attached, Transport};
-use crate::transport::{Body, Query, discard, last_event_id, long_poll, poll, post, sse, stream};
+use crate::transport::{
+    Body, Query, discard, event_stream, http_stream, last_event_id, long_poll, poll, post,
+};
 
 const POSITION: HeaderName = HeaderName::from_static("tidegate-position");
 
@@ -181,10 +183,10 @@ impl Acceptor {
             }
         };
         let mut response = match transport {
-            Transport::EventStream => sse(attached),
+            Transport::EventStream => event_stream(attached),
             Transport::LongPoll => long_poll(attached, query.wait).await,
             Transport::Poll => poll(attached, opens).await,
-            _ => stream(attached),
+            _ => http_stream(attached),
         };
         for (name, value) in headers.iter().flatten() {
             response.headers_mut().append(name, value.clone());

@@ -3,21 +3,21 @@
 mod body;
 mod downlink;
 mod event;
+mod event_stream;
+mod http_stream;
 mod long_poll;
 mod poll;
 mod post;
 mod query;
-mod sse;
-mod stream;
 mod websocket;
 
 pub use body::Body;
+pub(crate) use event_stream::event_stream;
+pub(crate) use http_stream::http_stream;
 pub(crate) use long_poll::long_poll;
 pub(crate) use poll::poll;
 pub(crate) use post::{discard, post};
 pub(crate) use query::{InvalidQuery, Query, last_event_id};
-pub(crate) use sse::sse;
-pub(crate) use stream::stream;
 pub(crate) use websocket::{carry, turn_away};
 
 use http::HeaderValue;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate::{Acceptor, WebSocketStream};
+use tidegate::Acceptor;
 
 use crate::assets;
 use crate::chat::Chat;
@@ -98,8 +98,8 @@ impl Site for Demo {
                 return read_only(head, client, present);
             }
             "/tutorial" => return read_only(head, client, tutorial),
-            "/hello" => return socket(head, client, &self.hello_acceptor, hello::greet),
-            "/echo" => return socket(head, client, &self.echo_acceptor, echo::echo),
+            "/hello" => return open(head, client, &self.hello_acceptor, hello::greet),
+            "/echo" => return open(head, client, &self.echo_acceptor, echo::echo),
             "/firehose" => return self.open_firehose(head, client),
             "/firehose/pushed" => return read_only(head, client, || self.pushed(head.query())),
             path => match path.strip_prefix(CHANNELS) {
@@ -119,11 +119,11 @@ impl Demo {
             Err(reason) => return reply(client, head, Reply::reason(400, reason.to_string())),
         };
         if !head.lists("upgrade", "websocket") {
-            return socket(head, client, &self.firehose_acceptor, |_| async {});
+            return open(head, client, &self.firehose_acceptor, |_| async {});
         }
         // Before the response is sent, so that whoever sees the socket open can ask how much was pushed.
         match self.meters.lay(order.id) {
-            Ok(meter) => socket(head, client, &self.firehose_acceptor, move |socket| {
+            Ok(meter) => open(head, client, &self.firehose_acceptor, move |socket| {
                 firehose::push(socket, order.size, meter)
             }),
             Err(error) => {
@@ -149,19 +149,6 @@ impl Demo {
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const NOTHING: &str = "there is nothing here";
-
-/// Opens a WebSocket, and runs `handler` for it in a task of its own.
-fn socket<F>(
-    head: &Head<'_>,
-    client: Client,
-    acceptor: &Acceptor,
-    handler: impl FnOnce(WebSocketStream) -> F + Send + 'static,
-) -> Handling
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    open(head, client, acceptor, handler)
-}
 
 /// Answers GET and HEAD (for which the body is left out); 405 to all else.
 fn read_only(head: &Head<'_>, client: Client, answer: impl FnOnce() -> Reply) -> Handling {

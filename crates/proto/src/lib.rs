@@ -12,6 +12,7 @@
 //! [Tidegate]: https://docs.rs/tidegate
 
 pub mod credit;
+mod parameters;
 pub mod session;
 mod varint;
 pub mod websocket;

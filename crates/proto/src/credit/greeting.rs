@@ -1,7 +1,7 @@
 //! HELLO and WELCOME (docs/protocol.md, section 3).
 
 use super::violation::Violation;
-use crate::varint;
+use crate::{parameters, varint};
 
 /// What an endpoint says first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,35 +29,24 @@ impl Greeting {
         varint::write(&mut out, VERSION);
         let numbers = [(LIMIT, Some(self.limit)), (MAX_MESSAGE, Some(self.max_message)), (APART, self.apart)];
         for (id, number) in numbers {
-            let Some(number) = number else { continue };
-            let mut value = Vec::with_capacity(8);
-            varint::write(&mut value, number);
-            write_parameter(&mut out, id, &value);
+            if let Some(number) = number {
+                parameters::write_number(&mut out, id, number);
+            }
         }
         if let Some(protocol) = &self.protocol {
-            write_parameter(&mut out, PROTOCOL, protocol.as_bytes());
+            parameters::write(&mut out, PROTOCOL, protocol.as_bytes());
         }
         out
     }
 
     /// Reads a payload. Parameters that are not known are skipped.
     pub(super) fn decode(mut payload: &[u8]) -> Result<Self, Violation> {
-        let version = number(&mut payload)?;
+        let version = parameters::number(&mut payload)?;
         if version != VERSION {
             return Err(Violation::UnknownVersion);
         }
         let (mut limit, mut max_message, mut apart, mut protocol) = (None, None, None, None);
-        let mut seen = Vec::new();
-        while !payload.is_empty() {
-            let id = number(&mut payload)?;
-            let len = number(&mut payload)?;
-            let len = usize::try_from(len).map_err(|_| Violation::BadParameter)?;
-            let (value, rest) = payload.split_at_checked(len).ok_or(Violation::BadParameter)?;
-            payload = rest;
-            if seen.contains(&id) || seen.len() == MAX_PARAMETERS {
-                return Err(Violation::BadParameter);
-            }
-            seen.push(id);
+        parameters::read(payload, |id, value| {
             match id {
                 LIMIT => limit = Some(positive(value)?),
                 MAX_MESSAGE => max_message = Some(positive(value)?),
@@ -68,7 +57,8 @@ impl Greeting {
                 }
                 _ => {}
             }
-        }
+            Ok::<_, Violation>(())
+        })?;
         Ok(Self {
             limit: limit.ok_or(Violation::BadParameter)?,
             max_message: max_message.ok_or(Violation::BadParameter)?,
@@ -78,20 +68,7 @@ impl Greeting {
     }
 }
 
-/// More parameters than any version will need: they are compared with each other.
-const MAX_PARAMETERS: usize = 64;
-
-fn write_parameter(out: &mut Vec<u8>, id: u64, value: &[u8]) {
-    varint::write(out, id);
-    varint::write(out, value.len() as u64);
-    out.extend_from_slice(value);
-}
-
-fn number(payload: &mut &[u8]) -> Result<u64, Violation> {
-    varint::read(payload)?.ok_or(Violation::BadParameter)
-}
-
-fn positive(mut value: &[u8]) -> Result<u64, Violation> {
-    let number = number(&mut value)?;
-    if number > 0 && value.is_empty() { Ok(number) } else { Err(Violation::BadParameter) }
+fn positive(value: &[u8]) -> Result<u64, Violation> {
+    let number = parameters::only_number(value)?;
+    if number > 0 { Ok(number) } else { Err(Violation::BadParameter) }
 }

@@ -1,5 +1,6 @@
 //! What a peer can do wrong (docs/protocol.md, section 8).
 
+use crate::parameters::InvalidParameters;
 use crate::varint::InvalidVarint;
 use crate::websocket::CloseCode;
 
@@ -106,6 +107,15 @@ pub enum Violation {
     /// An END whose payload is not that of a Close frame.
     #[error("tidegate.v1: bad end")]
     BadEnd,
+}
+
+impl From<InvalidParameters> for Violation {
+    fn from(invalid: InvalidParameters) -> Self {
+        match invalid {
+            InvalidParameters::Varint(invalid) => invalid.into(),
+            InvalidParameters::Malformed => Self::BadParameter,
+        }
+    }
 }
 
 impl From<InvalidVarint> for Violation {

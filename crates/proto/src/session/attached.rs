@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::error::Violation;
 use super::frame;
-use crate::varint;
+use crate::{parameters, varint};
 
 /// What a server says first in every attachment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,43 +24,30 @@ const RECEIVED: u64 = 0x02;
 const AFTER: u64 = 0x03;
 const KEEP: u64 = 0x04;
 
-/// More parameters than any version will need: they are compared with each other.
-const MAX_PARAMETERS: usize = 64;
-
 impl Attached {
     pub(super) fn encode(&self) -> Bytes {
         let mut out = Vec::new();
-        write_parameter(&mut out, SESSION, self.session.as_bytes());
+        parameters::write(&mut out, SESSION, self.session.as_bytes());
         let keep = u64::try_from(self.keep.as_millis()).unwrap_or(u64::MAX).min(varint::MAX_NUMBER);
         for (id, number) in [(RECEIVED, self.received), (AFTER, self.after), (KEEP, keep)] {
-            let mut value = Vec::with_capacity(8);
-            varint::write(&mut value, number);
-            write_parameter(&mut out, id, &value);
+            parameters::write_number(&mut out, id, number);
         }
         frame::encode(frame::ATTACHED, &out)
     }
 
     /// Reads a payload. Parameters that are not known are skipped.
-    pub(super) fn decode(mut payload: &[u8]) -> Result<Self, Violation> {
+    pub(super) fn decode(payload: &[u8]) -> Result<Self, Violation> {
         let (mut session, mut received, mut after, mut keep) = (None, None, None, None);
-        let mut seen = Vec::new();
-        while !payload.is_empty() {
-            let id = number(&mut payload)?;
-            let len = usize::try_from(number(&mut payload)?).map_err(|_| Violation::BadParameter)?;
-            let (value, rest) = payload.split_at_checked(len).ok_or(Violation::BadParameter)?;
-            payload = rest;
-            if seen.contains(&id) || seen.len() == MAX_PARAMETERS {
-                return Err(Violation::BadParameter);
-            }
-            seen.push(id);
+        parameters::read(payload, |id, value| {
             match id {
                 SESSION => session = Some(id_of(value)?),
-                RECEIVED => received = Some(only(value)?),
-                AFTER => after = Some(only(value)?),
-                KEEP => keep = Some(Duration::from_millis(only(value)?)),
+                RECEIVED => received = Some(parameters::only_number(value)?),
+                AFTER => after = Some(parameters::only_number(value)?),
+                KEEP => keep = Some(Duration::from_millis(parameters::only_number(value)?)),
                 _ => {}
             }
-        }
+            Ok::<_, Violation>(())
+        })?;
         let (Some(session), Some(received), Some(after), Some(keep)) = (session, received, after, keep)
         else {
             return Err(Violation::BadParameter);
@@ -75,21 +62,6 @@ fn id_of(value: &[u8]) -> Result<String, Violation> {
         && value.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     let id = std::str::from_utf8(value).ok().filter(|_| is_id);
     id.map(str::to_owned).ok_or(Violation::BadParameter)
-}
-
-fn write_parameter(out: &mut Vec<u8>, id: u64, value: &[u8]) {
-    varint::write(out, id);
-    varint::write(out, value.len() as u64);
-    out.extend_from_slice(value);
-}
-
-fn number(payload: &mut &[u8]) -> Result<u64, Violation> {
-    varint::read(payload)?.ok_or(Violation::BadParameter)
-}
-
-fn only(mut value: &[u8]) -> Result<u64, Violation> {
-    let number = number(&mut value)?;
-    if value.is_empty() { Ok(number) } else { Err(Violation::BadParameter) }
 }
 
 #[cfg(test)]

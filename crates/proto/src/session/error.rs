@@ -1,5 +1,6 @@
 //! What an endpoint can ask for in vain, and what it can do wrong.
 
+use crate::parameters::InvalidParameters;
 use crate::varint::InvalidVarint;
 
 /// A rule of docs/sessions.md that the other end broke. Shown as the reason of one line that goes on the wire.
@@ -38,6 +39,15 @@ pub enum Violation {
 impl From<InvalidVarint> for Violation {
     fn from(_: InvalidVarint) -> Self {
         Self::MalformedLength
+    }
+}
+
+impl From<InvalidParameters> for Violation {
+    fn from(invalid: InvalidParameters) -> Self {
+        match invalid {
+            InvalidParameters::Varint(invalid) => invalid.into(),
+            InvalidParameters::Malformed => Self::BadParameter,
+        }
     }
 }
 

@@ -7,7 +7,6 @@ pub(crate) mod h2;
 pub(crate) mod io;
 pub(crate) mod proxy;
 pub(crate) mod redirect;
-#[cfg(feature = "sessions")]
 mod rejoined;
 pub(crate) mod tcp;
 pub(crate) mod tls;
@@ -20,7 +19,6 @@ pub use h2::{Http2, Http2Error, Http2Pool};
 pub(crate) use io::Io;
 pub use proxy::{InvalidProxy, Proxy, ProxyError, ProxyFailure, SocksReply};
 pub use redirect::RedirectError;
-#[cfg(feature = "sessions")]
 pub(crate) use rejoined::Rejoined;
 pub use tcp::{TcpError, tune};
 pub use tls::{ClientTls, InvalidTls, ServerTls, TlsError};

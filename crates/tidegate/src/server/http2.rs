@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue};
 use http::{Method, Request, StatusCode};
 use tidegate_proto::websocket::handshake::Refusal;
@@ -15,9 +16,9 @@ use tokio_util::task::TaskTracker;
 
 use super::acceptor::{AcceptError, Acceptor};
 use super::connections::Slot;
-use crate::http::h2::{self, Http2, Responder, Rewound};
+use crate::http::h2::{self, Http2, Responder};
 use crate::http::tls::Alpn;
-use crate::http::{Io, PeerAddress};
+use crate::http::{Io, PeerAddress, Rejoined};
 use crate::websocket::{Driver, WebSocketStream, observe};
 
 /// A client that has begun to speak.
@@ -33,7 +34,7 @@ pub(super) enum Begun {
 
 /// A connection over HTTP/2 that has said nothing but so.
 pub(super) struct Http2Connection {
-    pub(super) io: Rewound<Box<dyn Io>>,
+    pub(super) io: Rejoined<Box<dyn Io>>,
     pub(super) http2: Http2,
     pub(super) peer: Option<SocketAddr>,
     /// Until when the client must have sent its settings.
@@ -109,7 +110,7 @@ impl Acceptor {
     /// Gives a connection over HTTP/2 its place.
     pub(super) async fn begin_http2(
         &self,
-        io: Rewound<Box<dyn Io>>,
+        io: Rejoined<Box<dyn Io>>,
         http2: Http2,
         peer: Option<SocketAddr>,
         deadline: Instant,
@@ -144,10 +145,10 @@ impl Acceptor {
         let _ = timeout_at(deadline, serving).await;
     }
 
-    pub(super) async fn look(&self, io: impl Io) -> Result<(Rewound<Box<dyn Io>>, bool), AcceptError> {
+    pub(super) async fn look(&self, io: impl Io) -> Result<(Rejoined<Box<dyn Io>>, bool), AcceptError> {
         let (io, is_http2) = self.secure(io, Alpn::Http2).await?;
         if self.settings.tls.is_some() {
-            Ok((Rewound::unread(io), is_http2))
+            Ok((Rejoined::new(Bytes::new(), io), is_http2))
         } else {
             Ok(h2::is_http2(io).await?)
         }

@@ -11,7 +11,6 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -137,13 +136,7 @@ impl Acceptor {
             Some(error) = failed.recv() => return Err(error),
         }
         team.accepting.cancel();
-        tasks.close();
-        let drain = self.settings.drain_timeout;
-        let deadline = Instant::now() + drain;
-        let drained = self.settings.connections.shut_down(drain).await;
-        // Handlers that take longer were promised no more than this.
-        let _ = timeout_at(deadline, tasks.wait()).await;
-        Ok(drained)
+        Ok(self.drain(&tasks).await)
     }
 }
 

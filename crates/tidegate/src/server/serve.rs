@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use super::acceptor::{AcceptError, Accepted, Acceptor};
@@ -32,7 +32,7 @@ pub async fn accept(
 }
 
 /// How long accepting rests when the process has no file descriptor left, or the like.
-pub(super) const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long an opening handshake may still take once the server goes away: enough for the 503 to a client that is
 /// heard already.
@@ -71,20 +71,13 @@ impl Acceptor {
     {
         let handler = Arc::new(handler);
         let crew = Crew::new();
-        let handshakes = Arc::new(Semaphore::new(self.settings.max_handshakes.min(Semaphore::MAX_PERMITS)));
+        let handshakes = self.handshakes();
         loop {
-            let Ok(handshake) = handshakes.clone().acquire_owned().await else {
-                return io::Error::other("the semaphore was closed, which nobody does");
+            let client = match next_client(listener, &handshakes).await {
+                Ok(client) => client,
+                Err(error) => return error,
             };
-            let (stream, peer) = match listener.accept().await {
-                Ok(accepted) => accepted,
-                Err(error) if is_fatal(&error) => return error,
-                Err(_) => {
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
-            };
-            let Err((mut job, rest)) = crew.give((stream, peer, handshake)) else { continue };
+            let Err((mut job, rest)) = crew.give(client) else { continue };
             let (acceptor, handler, more) = (self.clone(), handler.clone(), tasks.clone());
             tasks.spawn(async move {
                 loop {
@@ -124,6 +117,11 @@ impl Acceptor {
         }
     }
 
+    /// Places for the handshakes that may be under way at a time.
+    pub(super) fn handshakes(&self) -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(self.settings.max_handshakes.min(Semaphore::MAX_PERMITS)))
+    }
+
     async fn begin_one(&self, stream: TcpStream, peer: SocketAddr) -> Option<Begun> {
         // Without these options the connection still works.
         let _ = tune(&stream);
@@ -155,8 +153,25 @@ impl Accepted {
     }
 }
 
+/// The next client of a listener, once there is a place among the handshakes under way. A lack of file descriptors is
+/// waited out, and so is a client that went away.
+pub(super) async fn next_client(
+    listener: &TcpListener,
+    handshakes: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let closed = |_| io::Error::other("the semaphore was closed, which nobody does");
+    let handshake = handshakes.clone().acquire_owned().await.map_err(closed)?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return Ok((stream, peer, handshake)),
+            Err(error) if is_fatal(&error) => return Err(error),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
 /// Whether accepting can never succeed again.
-pub(super) fn is_fatal(error: &io::Error) -> bool {
+fn is_fatal(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected | io::ErrorKind::Unsupported

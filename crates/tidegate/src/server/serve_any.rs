@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -24,7 +24,7 @@ use super::connections::{Drained, Slot};
 use super::http2::Http2Connection;
 use super::refuse::{refuse, response_to};
 use super::respond::opens_websocket;
-use super::serve::{LAST_HANDSHAKES, PAUSE, is_fatal};
+use super::serve::{LAST_HANDSHAKES, next_client};
 use crate::connection::Connection;
 use crate::http::h1::{self, FirstHead, HeadReader};
 use crate::http::tls::Alpn;
@@ -116,13 +116,7 @@ impl Acceptor {
         }
         // Whoever comes from now on is turned away by the system, and may try another server.
         drop(listener);
-        tasks.close();
-        let drain = self.settings.drain_timeout;
-        let deadline = Instant::now() + drain;
-        let drained = self.settings.connections.shut_down(drain).await;
-        // Handlers that take longer were promised no more than this.
-        let _ = timeout_at(deadline, tasks.wait()).await;
-        Ok(drained)
+        Ok(self.drain(&tasks).await)
     }
 
     async fn accept_any<H, F>(&self, listener: &TcpListener, handler: H, tasks: &TaskTracker) -> io::Error
@@ -130,18 +124,11 @@ impl Acceptor {
         H: Fn(Connection) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let handshakes = Arc::new(Semaphore::new(self.settings.max_handshakes.min(Semaphore::MAX_PERMITS)));
+        let handshakes = self.handshakes();
         loop {
-            let Ok(handshake) = handshakes.clone().acquire_owned().await else {
-                return io::Error::other("the semaphore was closed, which nobody does");
-            };
-            let (stream, peer) = match listener.accept().await {
-                Ok(accepted) => accepted,
-                Err(error) if is_fatal(&error) => return error,
-                Err(_) => {
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
+            let (stream, peer, handshake) = match next_client(listener, &handshakes).await {
+                Ok(client) => client,
+                Err(error) => return error,
             };
             let (acceptor, handler, tasks) = (self.clone(), handler.clone(), tasks.clone());
             tokio::spawn(async move { acceptor.attend(stream, peer, &handler, &tasks, handshake).await });

@@ -63,12 +63,17 @@ impl Acceptor {
         }
         // Whoever comes from now on is turned away by the system, and may try another server.
         drop(listener);
+        Ok(self.drain(&tasks).await)
+    }
+
+    /// Ends all connections in order, and waits for what runs in `tasks`, which get no more.
+    pub(super) async fn drain(&self, tasks: &TaskTracker) -> Drained {
         tasks.close();
         let drain = self.settings.drain_timeout;
         let deadline = Instant::now() + drain;
         let drained = self.settings.connections.shut_down(drain).await;
         // Handlers that take longer were promised no more than this.
         let _ = timeout_at(deadline, tasks.wait()).await;
-        Ok(drained)
+        drained
     }
 }

@@ -24,6 +24,6 @@ mod settings;
 pub use error::Http2Error;
 pub use pool::Http2Pool;
 pub(crate) use pool::{Key, Route};
-pub(crate) use preface::{Rewound, is_http2};
+pub(crate) use preface::is_http2;
 pub(crate) use server::{Responder, serve};
 pub use settings::Http2;

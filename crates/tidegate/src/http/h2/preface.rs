@@ -1,10 +1,11 @@
 //! Telling HTTP/2 from HTTP/1.1 by the first bytes (RFC 9113 §3.3, §3.4).
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::io;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::http::rejoined::Rejoined;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -14,7 +15,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// # Cancellation
 ///
 /// What has been read is lost with the stream.
-pub(crate) async fn is_http2<T>(mut io: T) -> io::Result<(Rewound<T>, bool)>
+pub(crate) async fn is_http2<T>(mut io: T) -> io::Result<(Rejoined<T>, bool)>
 where
     T: AsyncRead + Unpin,
 {
@@ -27,65 +28,7 @@ where
         }
     }
     let is_http2 = &read[..length] == PREFACE;
-    Ok((Rewound { inner: io, read, from: 0, to: length }, is_http2))
-}
-
-/// A stream whose first bytes were read, and come again.
-pub(crate) struct Rewound<T> {
-    inner: T,
-    read: [u8; PREFACE.len()],
-    from: usize,
-    to: usize,
-}
-
-impl<T> Rewound<T> {
-    /// A stream of which nothing was read.
-    pub(crate) fn unread(inner: T) -> Self {
-        Self { inner, read: [0; PREFACE.len()], from: 0, to: 0 }
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Rewound<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if this.from == this.to {
-            return Pin::new(&mut this.inner).poll_read(cx, buffer);
-        }
-        let length = buffer.remaining().min(this.to - this.from);
-        buffer.put_slice(&this.read[this.from..this.from + length]);
-        this.from += length;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Rewound<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
+    Ok((Rejoined::new(Bytes::copy_from_slice(&read[..length]), io), is_http2))
 }
 
 #[cfg(test)]

@@ -258,6 +258,8 @@ async fn read_late(opened: Opened, order: &Order) -> Result<(), WebSocketError> 
 async fn close_on_message(opened: Opened, socket: &Connection, order: &Order) -> Result<(), WebSocketError> {
     let Opened { mut readable, .. } = opened;
     readable.read().await?;
+    // What the page writes meanwhile fills every buffer on the way.
+    sleep(Duration::from_millis(order.number("unread", 0, 5000))).await;
     order.close(socket);
     discard(&mut readable).await
 }

@@ -153,7 +153,8 @@ impl Upload {
     ///
     /// # Errors
     ///
-    /// Any [`Refusal`]; then nothing is written, and nothing has changed but that lost bytes make an upload dead.
+    /// Any [`Refusal`]; then nothing is written, and nothing has changed but that lost bytes, and with
+    /// [`Excess::Kill`] a body that is longer than what is missing, make an upload dead, which is to be recorded.
     ///
     /// # Panics
     ///
@@ -321,7 +322,7 @@ impl Upload {
     }
 
     /// The length, if all that tells it agrees.
-    fn agree(&self, body: &Body) -> Result<Option<u64>, Refusal> {
+    fn agree(&mut self, body: &Body) -> Result<Option<u64>, Refusal> {
         let too_large = Refusal::TooLarge { most: self.length.unwrap_or(self.max_bytes).min(self.max_bytes) };
         let end = match body.content_length {
             Some(bytes) => Some(self.pushed.checked_add(bytes).ok_or(too_large)?),
@@ -339,6 +340,9 @@ impl Upload {
             return Err(Refusal::WrongLength { known: self.pushed, told });
         }
         let most = length.unwrap_or(self.max_bytes);
+        if length.is_some_and(|length| end.is_some_and(|end| end > length)) && body.excess == Excess::Kill {
+            self.stage = Stage::Dead;
+        }
         if most > self.max_bytes || end.is_some_and(|end| end > most) {
             return Err(Refusal::TooLarge { most: most.min(self.max_bytes) });
         }

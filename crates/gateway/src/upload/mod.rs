@@ -6,6 +6,8 @@
 
 pub mod call;
 pub mod command;
+#[allow(dead_code, reason = "the service that calls it is wired next")]
+mod front;
 mod limits;
 mod service;
 pub mod store;

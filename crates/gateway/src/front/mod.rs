@@ -1,7 +1,7 @@
 //! The front: HTTP/1.1 on accepted connections, made for very many of them that wait.
 //!
 //! ```text
-//! listen → connection (reads heads) → a Site's answer → reply, body, upgrade → client → head
+//! listen → connection (reads heads) → a Site's answer → reply, body, incoming, upgrade → client → head
 //! ```
 //!
 //! A connection is one small task. It owns a buffer only while the head of a request has come in part, so one that
@@ -9,10 +9,12 @@
 //! socket. An HTTP library keeps its buffers for each connection (some 10 KiB); see docs/decisions/0006.
 
 mod body;
+mod chunks;
 mod client;
 mod connection;
 mod date;
 mod head;
+mod incoming;
 mod reply;
 mod site;
 mod upgrade;
@@ -30,7 +32,8 @@ pub(crate) use date::date_line;
 #[cfg(test)]
 pub(crate) use head::with_head;
 pub(crate) use head::{Framing, Head};
-pub(crate) use reply::{Reply, send};
+pub(crate) use incoming::{Incoming, Outbox};
+pub(crate) use reply::{Reply, send, send_head};
 pub(crate) use site::{Handling, Site};
 pub(crate) use upgrade::open;
 

@@ -1,6 +1,7 @@
 //! Tidegate's gateway: channels, each of them a URL, open by five plain doors; and what `tidegate demo` serves.
 //!
 //! ```text
+//! routes → uploading → upload ─▶ store      a file goes up, and goes on after whatever cuts it off
 //! routes → doors ─▶ room → chat ─▶ channel      one history, one position per reader, no queue per reader
 //!        │    └────────────▶ front              HTTP for very many connections that wait
 //!        → firehose ─▶ meters                   how much each hose has pushed
@@ -15,9 +16,11 @@ mod echo;
 mod firehose;
 mod front;
 mod hello;
+mod origins;
 mod routes;
 mod settings;
 pub mod upload;
+mod uploading;
 
 use std::io;
 use std::sync::Arc;
@@ -41,7 +44,7 @@ const DEMO_CONNECTIONS: usize = 1024;
 /// When the listener itself fails. A lack of file descriptors is waited out, and so is a client that went away.
 pub async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
     let max_connections = settings.max_connections;
-    front::listen(listener, Arc::new(Gateway::new(settings.doors())), max_connections).await
+    front::listen(listener, Arc::new(Gateway::new(settings)), max_connections).await
 }
 
 /// Serves the demo: the page on `/`, the WebSocket paths `/hello`, `/firehose` and `/echo`, and channels, of which
@@ -55,5 +58,14 @@ pub async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> 
 ///
 /// As [`serve`].
 pub async fn demo(listener: TcpListener) -> io::Result<()> {
-    front::listen(listener, Arc::new(Demo::new()), DEMO_CONNECTIONS).await
+    demo_with(listener, Settings::default()).await
+}
+
+/// As [`demo`], with limits of channels, other pages that may come in, and uploads.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn demo_with(listener: TcpListener, settings: Settings) -> io::Result<()> {
+    front::listen(listener, Arc::new(Demo::new(settings)), DEMO_CONNECTIONS).await
 }

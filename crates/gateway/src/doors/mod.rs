@@ -14,7 +14,6 @@
 mod answer;
 mod cookie;
 mod door;
-mod origins;
 mod poll;
 mod publish;
 mod request;
@@ -26,13 +25,12 @@ use std::sync::Arc;
 
 use tidegate::{Acceptor, Config, OriginPolicy};
 
-use crate::channel::{Channel, Directory, Limits, Position, Reading};
+use crate::channel::{Channel, Directory, Limits, Position, Publication, Reading};
 use crate::front::{Client, Framing, Handling, Head, Reply, open, send};
+use crate::origins::{Origins, Verdict};
 use answer::Common;
 use cookie::Memory;
 pub(crate) use door::{Door, Kind};
-pub(crate) use origins::Origins;
-use origins::Verdict;
 use request::{Asked, Begin, InvalidRequest, Wire};
 pub(crate) use room::Room;
 use room::{Person, Seat, Via};
@@ -83,7 +81,8 @@ impl Doors {
 
     /// Answers a request at a door.
     pub(crate) fn handle(self: &Arc<Self>, door: &Door, head: &Head<'_>, client: Client) -> Handling {
-        let verdict = self.settings.origins.judge(head);
+        let verdict =
+            self.settings.origins.judge(head.header("origin"), head.header("host").unwrap_or_default());
         let common = Common::new(&verdict);
         let kind = match (door.kind, head.method()) {
             (_, "OPTIONS") => return answer::options(client, head, door.kind, &verdict, common),
@@ -119,6 +118,13 @@ impl Doors {
             Kind::Publish => self.publish(visit, client, channel),
             Kind::Socket => self.open_socket(visit, client, channel),
             Kind::Any | Kind::Subscribe => visit.read(client, &channel),
+        }
+    }
+
+    /// Publishes what the gateway itself has to say. Where there are as many channels as there may be, nobody hears it.
+    pub(crate) fn publish_news(&self, channel: &str, text: String) {
+        if let Ok(channel) = self.directory.open(channel) {
+            channel.publish(Publication::new(text));
         }
     }
 

@@ -7,7 +7,7 @@ use tidegate::Acceptor;
 use crate::assets;
 use crate::chat::Chat;
 use crate::doors::{Door, Doors, Kind, Room};
-use crate::front::{Client, Framing, Handling, Head, Reply, Site, open, send};
+use crate::front::{Client, Framing, Handling, Head, Leaving, Reply, Site, open, send};
 use crate::settings::Settings;
 use crate::upload::Reception;
 use crate::uploading::{self, News, is_news};
@@ -72,6 +72,14 @@ impl Common {
         self.reception.as_ref().filter(|reception| reception.serves(path))
     }
 
+    /// Bodies that are on their way come to an end, with what came made durable, and channels after them.
+    async fn leave(&self) {
+        if let Some(reception) = &self.reception {
+            reception.uploads().settle().await;
+        }
+        self.doors.leave().await;
+    }
+
     /// The door of a channel that is nothing special.
     fn door(&self, name: &str) -> Door {
         let is_news = self.reception.is_some() && is_news(name);
@@ -102,17 +110,24 @@ impl Site for Gateway {
             None => reply(client, head, Reply::reason(404, NOTHING)),
         }
     }
+
+    fn leave(&self) -> Leaving<'_> {
+        Box::pin(self.common.leave())
+    }
 }
 
 impl Demo {
     pub(crate) fn new(settings: Settings) -> Self {
+        let common = Common::new(settings);
+        // They end together.
+        let acceptor = || Acceptor::new().connections(common.doors.connections());
         Self {
-            common: Common::new(settings),
             chat: Arc::default(),
             meters: firehose::Meters::default(),
-            echo_acceptor: Acceptor::new(),
-            firehose_acceptor: Acceptor::new().config(firehose::config()),
-            hello_acceptor: Acceptor::new().config(hello::config()),
+            echo_acceptor: acceptor(),
+            firehose_acceptor: acceptor().config(firehose::config()),
+            hello_acceptor: acceptor().config(hello::config()),
+            common,
         }
     }
 
@@ -147,6 +162,10 @@ impl Site for Demo {
             },
         };
         self.common.doors.handle(&door, head, client)
+    }
+
+    fn leave(&self) -> Leaving<'_> {
+        Box::pin(self.common.leave())
     }
 }
 

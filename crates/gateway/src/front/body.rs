@@ -5,20 +5,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::body_error::BodyError;
 use super::chunks::Chunks;
 use super::client::Client;
 use super::head::Framing;
-
-/// Why there is no body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BodyError {
-    TooLarge,
-    /// Its chunks break the grammar (RFC 9112 §7.1).
-    Malformed,
-    TimedOut,
-    /// The client is gone.
-    Gone,
-}
 
 /// How long a body may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -92,15 +82,15 @@ mod tests {
     use std::sync::Arc;
 
     use tokio::net::{TcpListener, TcpStream};
-    use tokio::sync::Semaphore;
 
+    use super::super::places::Places;
     use super::*;
 
     async fn read_of(input: &[u8], limit: usize) -> Result<Vec<u8>, BodyError> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let slot = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-        let mut client = Client::new(listener.accept().await.unwrap().0, slot);
+        let place = Arc::new(Places::new(1)).enter().await;
+        let mut client = Client::new(listener.accept().await.unwrap().0, place);
         client.ahead = input.to_vec();
         read(&mut client, Framing::Chunked, limit).await
     }

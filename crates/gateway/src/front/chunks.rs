@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::body::BodyError;
+use super::body_error::BodyError;
 
 /// The longest line between chunks, and how many bytes there may be of trailers.
 const MAX_LINE: usize = 256;

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
+
+use super::places::{Busy, Place};
 
 /// A connection, between or within requests.
 pub(crate) struct Client {
@@ -27,7 +28,7 @@ pub(crate) struct Client {
     /// For how long, and how many bytes, it is listened to when it is hung up on.
     farewell: (Duration, usize),
     /// A place among the connections.
-    slot: OwnedSemaphorePermit,
+    place: Place,
 }
 
 /// How much a client may send ahead while its request is held. Beyond, it is hung up on.
@@ -45,7 +46,7 @@ const FAREWELL: (Duration, usize) = (Duration::from_secs(2), 256 * 1024);
 const LONG_FAREWELL: (Duration, usize) = (Duration::from_secs(5), 1 << 30);
 
 impl Client {
-    pub(super) fn new(stream: TcpStream, slot: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(stream: TcpStream, place: Place) -> Self {
         Self {
             stream,
             ahead: Vec::new(),
@@ -54,13 +55,23 @@ impl Client {
             is_head: false,
             expects_continue: false,
             farewell: FAREWELL,
-            slot,
+            place,
         }
     }
 
     /// Where it is, unless it has gone.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.stream.peer_addr().ok()
+    }
+
+    /// Whether the server goes away. Whoever holds this client is woken then, and answers at once.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.place.is_leaving()
+    }
+
+    /// Its request is being answered from now on.
+    pub(super) fn busy(&self) -> Busy {
+        self.place.busy()
     }
 
     /// No further request is served.
@@ -86,8 +97,8 @@ impl Client {
     }
 
     /// The stream, what was read of it, and the place among the connections.
-    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>, OwnedSemaphorePermit) {
-        (self.stream, self.ahead, self.slot)
+    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>, Place) {
+        (self.stream, self.ahead, self.place)
     }
 
     /// Reads once; 0 at the end of the stream.
@@ -159,9 +170,14 @@ impl Client {
         true
     }
 
+    /// Says that nothing more is written. `false` when the client is gone.
+    pub(crate) fn end(&self) -> bool {
+        socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write).is_ok()
+    }
+
     /// Ends the connection so that what was written is read.
     pub(crate) async fn hang_up(self) {
-        if socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write).is_err() {
+        if !self.end() {
             return;
         }
         let (patience, mut left) = self.farewell;

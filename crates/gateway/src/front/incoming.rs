@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 
-use super::body::BodyError;
+use super::body_error::BodyError;
 use super::chunks::Chunks;
 use super::client::Client;
 use super::head::Framing;

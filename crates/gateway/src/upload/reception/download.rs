@@ -12,18 +12,9 @@ use tokio::sync::mpsc;
 
 use super::super::command::State;
 use super::super::service::Uploads;
-use super::super::store::{Owner, StoreError, UploadId};
+use super::super::store::{Owner, UploadId};
+use super::content::{Content, reason};
 use super::range::{Asked, asked};
-
-/// The body of an answer.
-#[derive(Debug)]
-pub enum Content {
-    /// Small, and whole.
-    Bytes(Bytes),
-    /// A file, piece by piece, as many bytes as the response's `Content-Length` says. If one is missing at the end, or an
-    /// error comes, the storage has failed, and the connection is to be broken off.
-    File(mpsc::Receiver<Result<Bytes, StoreError>>),
-}
 
 /// How many pieces of a file wait for the client to take them.
 const AHEAD: usize = 1;
@@ -45,7 +36,7 @@ pub(super) async fn download(
         Asked::All => (StatusCode::OK, 0, whole),
         Asked::Part { from, length } => (StatusCode::PARTIAL_CONTENT, from, length),
         Asked::Nothing => {
-            let mut response = super::reason(StatusCode::RANGE_NOT_SATISFIABLE, "there is less than that");
+            let mut response = reason(StatusCode::RANGE_NOT_SATISFIABLE, "there is less than that");
             set(&mut response, CONTENT_RANGE, format!("bytes */{whole}"));
             return Some(response);
         }

@@ -5,6 +5,7 @@
 //!     └──────▶ cors, download
 //! ```
 
+mod content;
 mod cors;
 mod download;
 mod principal;
@@ -25,7 +26,8 @@ use super::front;
 use super::service::Uploads;
 use super::store::{Owner, UploadId};
 use crate::origins::{Origins, Verdict};
-pub use download::Content;
+pub use content::Content;
+use content::reason;
 pub use principal::Principal;
 use principal::{Identify, Refusal};
 
@@ -269,13 +271,4 @@ fn is_plain_get(head: &Parts) -> bool {
         name.starts_with("upload-") || name.starts_with("tus-") || name == "x-http-method-override"
     };
     head.method == Method::GET && !head.headers.keys().any(speaks)
-}
-
-/// An answer of one line of text.
-fn reason(status: StatusCode, reason: &str) -> Response<Content> {
-    let mut response = Response::new(Content::Bytes(format!("{reason}\n").into()));
-    *response.status_mut() = status;
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, plain);
-    response
 }

@@ -100,7 +100,32 @@ async fn a_close_during_an_outage_is_clean(transport: Transport) {
     assert_eq!(soon(told).await.unwrap(), Ok("in the tunnel".to_owned()));
 }
 
+async fn a_404_of_a_proxy_is_no_loss(transport: Transport) {
+    let server = Server::echo();
+    let proxy = Proxy::start(server.address(), 8).await;
+    let connection = Connection::builder(proxy.url()).transports([transport]).connect().unwrap();
+    let Opened { mut readable, mut writable, .. } = soon(connection.opened()).await.unwrap();
+    soon(writable.write("one")).await.unwrap();
+    assert_eq!(soon(readable.read()).await.unwrap(), Some("one".into()));
+    let before = proxy.accepted();
+    proxy.rules(Rules { not_found: true, ..Default::default() });
+    proxy.kill_all();
+    soon(writable.write("two")).await.unwrap();
+    // It was told so more than once, whatever it asked for.
+    soon(async {
+        while proxy.accepted() < before + 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    proxy.rules(Rules::default());
+    assert_eq!(soon(readable.read()).await.unwrap(), Some("two".into()));
+    connection.close(()).unwrap();
+    soon(connection.closed()).await.unwrap();
+}
+
 over_each_transport!(
+    a_404_of_a_proxy_is_no_loss,
     a_server_that_was_restarted_does_not_resume,
     messages_that_came_before_are_read_first,
     a_close_during_an_outage_is_clean

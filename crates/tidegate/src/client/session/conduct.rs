@@ -50,6 +50,10 @@ pub(super) async fn conduct(trip: &Trip, order: &[Transport], first: Held) {
             core.fail(lost);
             None
         }
+        limit = core.doomed() => {
+            core.fail(NotResumed::BudgetExhausted(limit));
+            None
+        }
         () = unwanted => None,
     };
     // A WebSocket is closed by the server in the end, and needs no more words.

@@ -10,12 +10,14 @@
 
 mod body;
 mod body_error;
+mod carry;
 mod chunks;
 mod client;
 mod connection;
 mod date;
 mod head;
 mod incoming;
+mod kept;
 mod places;
 mod reply;
 mod site;
@@ -31,6 +33,7 @@ use tokio::time::timeout;
 
 pub(crate) use body::read as read_body;
 pub(crate) use body_error::BodyError;
+pub(crate) use carry::carry;
 pub(crate) use client::Client;
 pub(crate) use date::date_line;
 #[cfg(test)]

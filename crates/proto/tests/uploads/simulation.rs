@@ -246,7 +246,9 @@ impl World {
             matches!(request.stage, Stage::Writing | Stage::Recording) && request.writer == self.store.writer
         });
         if let Some(request) = writing {
-            self.upload.durable(request.claim, self.store.durable as u64);
+            // A store may well have written what is held; it does not count.
+            let written = if request.body.is_held { self.store.bytes.len() } else { self.store.durable };
+            self.upload.durable(request.claim, written as u64);
             self.tell();
         }
     }
@@ -260,10 +262,11 @@ impl World {
     }
 
     fn begin(&mut self, mut request: Request) {
-        if !self.upload.is_current(request.claim) {
-            return;
-        }
+        let is_current = self.upload.is_current(request.claim);
         if self.upload.is_written() {
+            if !is_current {
+                return;
+            }
             if !self.random.one_in(6) {
                 return self.requests.push(request);
             }
@@ -275,13 +278,15 @@ impl World {
         request.writer = self.store.writer;
         match self.upload.begin(request.claim, found, &request.body) {
             Ok(()) => {
+                assert!(is_current, "a newer one has come");
                 self.store.length = self.upload.length();
                 self.store.held_from = request.body.is_held.then_some(self.store.bytes.len());
                 request.stage = Stage::Writing;
                 self.requests.push(request);
             }
             Err(refusal) => {
-                assert!(!matches!(refusal, Refusal::Dead | Refusal::TakenOver), "{refusal}");
+                assert!(is_current || refusal == Refusal::TakenOver, "{refusal}");
+                assert!(!is_current || !matches!(refusal, Refusal::Dead | Refusal::TakenOver), "{refusal}");
                 self.seen.refused += 1;
                 self.tell();
             }

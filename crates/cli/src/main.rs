@@ -1,7 +1,7 @@
 //! The `tidegate` command: talk WebSocket with backpressure from a terminal.
 //!
 //! ```text
-//! main → args → connect (input → socket → output), listen, serve, demo → address, interrupt, log → exit
+//! main → args → connect (input → socket → output), listen, serve, demo → uploads, address, interrupt, log → exit
 //! ```
 
 mod address;
@@ -13,6 +13,7 @@ mod interrupt;
 mod listen;
 mod log;
 mod serve;
+mod uploads;
 
 use std::process::ExitCode;
 

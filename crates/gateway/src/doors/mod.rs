@@ -14,7 +14,6 @@
 mod answer;
 mod cookie;
 mod door;
-mod origins;
 mod poll;
 mod publish;
 mod request;
@@ -24,15 +23,14 @@ mod stream;
 
 use std::sync::Arc;
 
-use tidegate::{Acceptor, Config, OriginPolicy};
+use tidegate::{Acceptor, Config, Connections, OriginPolicy};
 
-use crate::channel::{Channel, Directory, Limits, Position, Reading};
-use crate::front::{Client, Framing, Handling, Head, Reply, open, send};
+use crate::channel::{Channel, Directory, Limits, Position, Publication, Reading};
+use crate::front::{Client, DRAIN, Framing, Handling, Head, Reply, open, send};
+use crate::origins::{Origins, Verdict};
 use answer::Common;
 use cookie::Memory;
 pub(crate) use door::{Door, Kind};
-pub(crate) use origins::Origins;
-use origins::Verdict;
 use request::{Asked, Begin, InvalidRequest, Wire};
 pub(crate) use room::Room;
 use room::{Person, Seat, Via};
@@ -41,6 +39,7 @@ use room::{Person, Seat, Via};
 pub(crate) struct Doors {
     directory: Directory,
     acceptor: Acceptor,
+    connections: Connections,
     settings: Settings,
 }
 
@@ -73,17 +72,31 @@ impl Doors {
         // What is sent is one and the same for all, so compressing it for each would be waste. Connections are counted
         // by the front.
         let config = Config::default().deflate(None).max_message_bytes(bytes).max_frame_bytes(bytes);
+        let connections = Connections::new();
         let acceptor = Acceptor::new()
+            .connections(connections.clone())
             .config(config)
             .origins(origins)
             .max_connections(usize::MAX)
             .max_connections_per_ip(usize::MAX);
-        Self { directory: Directory::new(settings.limits), acceptor, settings }
+        Self { directory: Directory::new(settings.limits), acceptor, connections, settings }
+    }
+
+    /// The WebSockets that are open here, and may be elsewhere.
+    pub(crate) fn connections(&self) -> Connections {
+        self.connections.clone()
+    }
+
+    /// The server goes away: what is held is answered, streams end, and WebSockets are closed.
+    pub(crate) async fn leave(&self) {
+        self.directory.call_readers();
+        self.connections().shut_down(DRAIN).await;
     }
 
     /// Answers a request at a door.
     pub(crate) fn handle(self: &Arc<Self>, door: &Door, head: &Head<'_>, client: Client) -> Handling {
-        let verdict = self.settings.origins.judge(head);
+        let verdict =
+            self.settings.origins.judge(head.header("origin"), head.header("host").unwrap_or_default());
         let common = Common::new(&verdict);
         let kind = match (door.kind, head.method()) {
             (_, "OPTIONS") => return answer::options(client, head, door.kind, &verdict, common),
@@ -119,6 +132,13 @@ impl Doors {
             Kind::Publish => self.publish(visit, client, channel),
             Kind::Socket => self.open_socket(visit, client, channel),
             Kind::Any | Kind::Subscribe => visit.read(client, &channel),
+        }
+    }
+
+    /// Publishes what the gateway itself has to say. Where there are as many channels as there may be, nobody hears it.
+    pub(crate) fn publish_news(&self, channel: &str, text: String) {
+        if let Ok(channel) = self.directory.open(channel) {
+            channel.publish(Publication::new(text));
         }
     }
 

@@ -11,9 +11,13 @@ mod limits;
 mod reception;
 mod service;
 pub mod store;
+#[cfg(feature = "tower")]
+mod tower;
 mod watch;
 
 pub use limits::Limits;
 pub use reception::{Content, Principal, Reception};
 pub use service::Uploads;
+#[cfg(feature = "tower")]
+pub use tower::{UploadBody, UploadService};
 pub use watch::{Progress, Watch};

@@ -3,7 +3,8 @@
 mod body;
 mod news;
 
-use http::{Response, StatusCode};
+use bytes::Bytes;
+use http::Response;
 use tokio::sync::mpsc;
 
 use crate::front::{Client, Framing, Handling, Head, Incoming, Outbox, Reply, send, send_head};
@@ -36,7 +37,10 @@ pub(crate) fn handle(reception: &Reception, head: &Head<'_>, mut client: Client)
         let (head, content) = response.into_parts();
         match content {
             Content::Bytes(bytes) => send(client, Response::from_parts(head, bytes).into()).await,
-            Content::File(pieces) => send_file(client, Response::from_parts(head, pieces)).await,
+            Content::File { length, pieces } => {
+                let reply = Reply::from(Response::from_parts(head, Bytes::new())).sized(length);
+                send_file(client, reply, length, pieces).await
+            }
         }
     })
 }
@@ -60,15 +64,10 @@ async fn respond(
 
 async fn send_file(
     client: Client,
-    response: Response<mpsc::Receiver<Result<bytes::Bytes, StoreError>>>,
+    reply: Reply,
+    mut left: u64,
+    mut pieces: mpsc::Receiver<Result<Bytes, StoreError>>,
 ) -> Option<Client> {
-    let (head, mut pieces) = response.into_parts();
-    let length = head.headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let Some(mut left) = length.and_then(|length| length.parse::<u64>().ok()) else {
-        let status = StatusCode::INTERNAL_SERVER_ERROR.as_u16();
-        return send(client.last(), Reply::reason(status, "the file has no length")).await;
-    };
-    let reply = Reply::from(Response::from_parts(head, bytes::Bytes::new())).sized(left);
     if !send_head(&client, &reply).await {
         return Some(client).filter(|client| client.is_head && client.keeps_alive);
     }

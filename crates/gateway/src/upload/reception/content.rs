@@ -12,9 +12,14 @@ use super::super::store::StoreError;
 pub enum Content {
     /// Small, and whole.
     Bytes(Bytes),
-    /// A file, piece by piece, as many bytes as the response's `Content-Length` says. If one is missing at the end, or an
-    /// error comes, the storage has failed, and the connection is to be broken off.
-    File(mpsc::Receiver<Result<Bytes, StoreError>>),
+    /// A file.
+    File {
+        /// How many bytes it has.
+        length: u64,
+        /// They, piece by piece. If some are missing at the end, or an error comes, the storage has failed, and the
+        /// connection is to be broken off.
+        pieces: mpsc::Receiver<Result<Bytes, StoreError>>,
+    },
 }
 
 /// An answer of one line of text.

@@ -117,7 +117,7 @@ fn read(uploads: &Uploads, id: &UploadId, from: u64, length: u64) -> Content {
             place.send(piece);
         }
     });
-    Content::File(receiver)
+    Content::File { length, pieces: receiver }
 }
 
 #[cfg(test)]

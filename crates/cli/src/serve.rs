@@ -4,15 +4,15 @@ use tidegate_gateway::Settings;
 
 use crate::address::announce;
 use crate::args::ServeArgs;
-use crate::demo::{cannot_listen, run_until_interrupted};
+use crate::demo::{Signal, cannot_listen, run_until_interrupted};
 use crate::exit::{Failure, Outcome, say};
 
 /// Serves channels until somebody wants it to end.
 pub(crate) fn run(args: &ServeArgs) -> Outcome {
-    run_until_interrupted(serve(args))
+    run_until_interrupted(|signal| serve(args, signal))
 }
 
-async fn serve(args: &ServeArgs) -> Outcome {
+async fn serve(args: &ServeArgs, signal: Signal) -> Outcome {
     let failed = |error| cannot_listen(&args.listen, &error);
     let listener = args.listen.bind().await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -25,6 +25,6 @@ async fn serve(args: &ServeArgs) -> Outcome {
         .newcomers(args.newcomers)
         .max_publication_bytes(args.max_publication)
         .allow_origins(&args.allow_origins);
-    let served = tidegate_gateway::serve(listener, settings).await;
+    let served = tidegate_gateway::serve_until(listener, settings, signal.wait()).await;
     served.map_err(|error| Failure::failed(format!("the server failed: {error}")))
 }

@@ -7,7 +7,7 @@ use tidegate::Acceptor;
 use crate::assets;
 use crate::chat::Chat;
 use crate::doors::{Door, Doors, Kind, Room, Settings};
-use crate::front::{Client, Framing, Handling, Head, Reply, Site, open, send};
+use crate::front::{Client, Framing, Handling, Head, Leaving, Reply, Site, open, send};
 use crate::{echo, firehose, hello};
 
 /// Where the channels are.
@@ -67,17 +67,24 @@ impl Site for Gateway {
             None => reply(client, head, Reply::reason(404, NOTHING)),
         }
     }
+
+    fn leave(&self) -> Leaving<'_> {
+        Box::pin(self.doors.leave())
+    }
 }
 
 impl Demo {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let doors = Arc::new(Doors::new(settings));
+        // They end together.
+        let acceptor = || Acceptor::new().connections(doors.connections());
         Self {
-            doors: Arc::new(Doors::new(Settings::default())),
             chat: Arc::default(),
             meters: firehose::Meters::default(),
-            echo_acceptor: Acceptor::new(),
-            firehose_acceptor: Acceptor::new().config(firehose::config()),
-            hello_acceptor: Acceptor::new().config(hello::config()),
+            echo_acceptor: acceptor(),
+            firehose_acceptor: acceptor().config(firehose::config()),
+            hello_acceptor: acceptor().config(hello::config()),
+            doors,
         }
     }
 
@@ -109,6 +116,10 @@ impl Site for Demo {
             },
         };
         self.doors.handle(&door, head, client)
+    }
+
+    fn leave(&self) -> Leaving<'_> {
+        Box::pin(self.doors.leave())
     }
 }
 

@@ -22,7 +22,12 @@ async function world(t, weather = {}) {
   const server = await startServer();
   const chaos = await new Chaos(server.url).listen();
   chaos.weather = weather;
-  t.after(() => {
+  /** @type {Connection[]} */
+  const connections = [];
+  t.after(async () => {
+    // While there is a server: without one they would look for it until they give up.
+    for (const connection of connections) connection.close();
+    await Promise.allSettled(connections.map(({ closed }) => closed));
     chaos.close();
     server.close();
   });
@@ -34,7 +39,7 @@ async function world(t, weather = {}) {
       ontransport: (way) => ways.push(way),
       ...options,
     });
-    t.after(() => connection.close());
+    connections.push(connection);
     return { connection, ways };
   };
   return { chaos, server, connect };
@@ -149,6 +154,25 @@ test("a session that the server has lost: the application is told", async (t) =>
     assert.deepEqual([closed.name, closed.closeCode, closed.resumed], ["WebSocketError", 1006, false]);
     assert.equal(await reader.read().catch((error) => error), closed);
     assert.equal(await writer.write("x").catch((error) => error), closed);
+  }
+});
+
+test("a proxy that knows nothing of the server for a while, and says 404 or 410: nothing is lost", async (t) => {
+  for (const transport of ["websocket", "stream", "sse", "long-poll", "poll"]) {
+    for (const lost of [404, 410]) {
+      const { chaos, connect } = await world(t);
+      const { connection, ways } = connect({ platform: faster(10), transports: [transport] });
+      const both = await streams(connection);
+      await converse(both, 0, 20);
+      chaos.weather = { lost };
+      chaos.cut();
+      const talking = converse(both, 20, 220);
+      chaos.seen = [];
+      await until(() => chaos.seen.length > 2);
+      chaos.weather = {};
+      await talking;
+      assert.ok(ways.every((way) => way === transport || way === ""));
+    }
   }
 });
 

@@ -24,10 +24,10 @@ mod stream;
 
 use std::sync::Arc;
 
-use tidegate::{Acceptor, Config, OriginPolicy};
+use tidegate::{Acceptor, Config, Connections, OriginPolicy};
 
 use crate::channel::{Channel, Directory, Limits, Position, Reading};
-use crate::front::{Client, Framing, Handling, Head, Reply, open, send};
+use crate::front::{Client, DRAIN, Framing, Handling, Head, Reply, open, send};
 use answer::Common;
 use cookie::Memory;
 pub(crate) use door::{Door, Kind};
@@ -41,6 +41,7 @@ use room::{Person, Seat, Via};
 pub(crate) struct Doors {
     directory: Directory,
     acceptor: Acceptor,
+    connections: Connections,
     settings: Settings,
 }
 
@@ -73,12 +74,25 @@ impl Doors {
         // What is sent is one and the same for all, so compressing it for each would be waste. Connections are counted
         // by the front.
         let config = Config::default().deflate(None).max_message_bytes(bytes).max_frame_bytes(bytes);
+        let connections = Connections::new();
         let acceptor = Acceptor::new()
+            .connections(connections.clone())
             .config(config)
             .origins(origins)
             .max_connections(usize::MAX)
             .max_connections_per_ip(usize::MAX);
-        Self { directory: Directory::new(settings.limits), acceptor, settings }
+        Self { directory: Directory::new(settings.limits), acceptor, connections, settings }
+    }
+
+    /// The WebSockets that are open here, and may be elsewhere.
+    pub(crate) fn connections(&self) -> Connections {
+        self.connections.clone()
+    }
+
+    /// The server goes away: what is held is answered, streams end, and WebSockets are closed.
+    pub(crate) async fn leave(&self) {
+        self.directory.call_readers();
+        self.connections().shut_down(DRAIN).await;
     }
 
     /// Answers a request at a door.

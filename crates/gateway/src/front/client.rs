@@ -7,8 +7,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
+
+use super::places::{Busy, Place};
 
 /// A connection, between or within requests.
 pub(crate) struct Client {
@@ -24,7 +25,7 @@ pub(crate) struct Client {
     /// Whether the client waits for a word before it sends its body.
     pub(super) expects_continue: bool,
     /// A place among the connections.
-    slot: OwnedSemaphorePermit,
+    place: Place,
 }
 
 /// How much a client may send ahead while its request is held. Beyond, it is hung up on.
@@ -39,7 +40,7 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 256 * 1024;
 
 impl Client {
-    pub(super) fn new(stream: TcpStream, slot: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(stream: TcpStream, place: Place) -> Self {
         Self {
             stream,
             ahead: Vec::new(),
@@ -47,13 +48,23 @@ impl Client {
             is_http11: false,
             is_head: false,
             expects_continue: false,
-            slot,
+            place,
         }
     }
 
     /// Where it is, unless it has gone.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.stream.peer_addr().ok()
+    }
+
+    /// Whether the server goes away. Whoever holds this client is woken then, and answers at once.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.place.is_leaving()
+    }
+
+    /// Its request is being answered from now on.
+    pub(super) fn busy(&self) -> Busy {
+        self.place.busy()
     }
 
     /// No further request is served.
@@ -63,8 +74,8 @@ impl Client {
     }
 
     /// The stream, what was read of it, and the place among the connections.
-    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>, OwnedSemaphorePermit) {
-        (self.stream, self.ahead, self.slot)
+    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>, Place) {
+        (self.stream, self.ahead, self.place)
     }
 
     /// Reads once; 0 at the end of the stream.
@@ -120,9 +131,14 @@ impl Client {
         true
     }
 
+    /// Says that nothing more is written. `false` when the client is gone.
+    pub(crate) fn end(&self) -> bool {
+        socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write).is_ok()
+    }
+
     /// Ends the connection so that what was written is read.
     pub(super) async fn hang_up(self) {
-        if socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write).is_err() {
+        if !self.end() {
             return;
         }
         let farewell = async {

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::client::Client;
 use super::head::{self, Head, HeadError};
+use super::places::Busy;
 use super::reply::{Reply, send};
 use super::site::{Handling, Site};
 
@@ -42,8 +43,14 @@ pub(super) struct Serving<S> {
 }
 
 enum Step {
-    Reading(Pin<Box<dyn Future<Output = Option<Handling>> + Send>>),
-    Handling(Handling),
+    Reading(Pin<Box<dyn Future<Output = Option<Begun>> + Send>>),
+    Handling(Begun),
+}
+
+/// A request that is being answered.
+struct Begun {
+    handling: Handling,
+    _busy: Busy,
 }
 
 impl<S: Site> Future for Serving<S> {
@@ -53,7 +60,7 @@ impl<S: Site> Future for Serving<S> {
         loop {
             let next = match &mut self.step {
                 Step::Reading(reading) => ready!(reading.as_mut().poll(cx)).map(Step::Handling),
-                Step::Handling(handling) => ready!(handling.as_mut().poll(cx))
+                Step::Handling(begun) => ready!(begun.handling.as_mut().poll(cx))
                     .map(|client| Step::Reading(Box::pin(request(self.site.clone(), client, IDLE_TIMEOUT)))),
             };
             match next {
@@ -65,7 +72,7 @@ impl<S: Site> Future for Serving<S> {
 }
 
 /// Reads the head of the next request, and begins to answer it. `None` when the connection has ended.
-async fn request<S: Site>(site: Arc<S>, mut client: Client, patience: Duration) -> Option<Handling> {
+async fn request<S: Site>(site: Arc<S>, mut client: Client, patience: Duration) -> Option<Begun> {
     if client.ahead.is_empty() {
         // A connection that waits owns no buffer, also when the body of its last request needed one.
         client.ahead = Vec::new();
@@ -99,7 +106,7 @@ impl HeadReading {
         self.client.as_ref().is_some_and(|client| !client.ahead.is_empty())
     }
 
-    fn poll<S: Site>(&mut self, cx: &mut Context<'_>, site: &Arc<S>) -> Poll<Option<Handling>> {
+    fn poll<S: Site>(&mut self, cx: &mut Context<'_>, site: &Arc<S>) -> Poll<Option<Begun>> {
         BUFFER.with_borrow_mut(|buffer| {
             loop {
                 let Some(client) = &mut self.client else { return Poll::Ready(None) };
@@ -132,7 +139,7 @@ impl HeadReading {
         })
     }
 
-    fn begin<S: Site>(&mut self, bytes: &[u8], site: &Arc<S>) -> Option<Handling> {
+    fn begin<S: Site>(&mut self, bytes: &[u8], site: &Arc<S>) -> Option<Begun> {
         let mut headers = [httparse::EMPTY_HEADER; head::MAX_HEADERS];
         let head = match Head::parse(bytes, &mut headers) {
             Ok(head) => head,
@@ -145,16 +152,18 @@ impl HeadReading {
         }
         client.is_http11 = head.is_http11();
         client.is_head = head.method() == "HEAD";
-        client.keeps_alive = head.keeps_alive();
+        client.keeps_alive = head.keeps_alive() && !client.is_leaving();
         client.expects_continue = head.expects_continue();
-        Some(site.handle(&head, client))
+        let busy = client.busy();
+        Some(Begun { handling: site.handle(&head, client), _busy: busy })
     }
 
-    fn refuse(&mut self, error: HeadError) -> Option<Handling> {
+    fn refuse(&mut self, error: HeadError) -> Option<Begun> {
         let mut client = self.client.take()?;
         client.keeps_alive = false;
         client.is_head = false;
         let reply = Reply::reason(error.status(), error.reason());
-        Some(Box::pin(send(client, reply)))
+        let busy = client.busy();
+        Some(Begun { handling: Box::pin(send(client, reply)), _busy: busy })
     }
 }

@@ -13,16 +13,18 @@ mod client;
 mod connection;
 mod date;
 mod head;
+mod places;
 mod reply;
 mod site;
 mod upgrade;
 
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 pub(crate) use body::{BodyError, read as read_body};
 pub(crate) use client::Client;
@@ -30,35 +32,59 @@ pub(crate) use date::date_line;
 #[cfg(test)]
 pub(crate) use head::with_head;
 pub(crate) use head::{Framing, Head};
+use places::Places;
 pub(crate) use reply::{Reply, send};
-pub(crate) use site::{Handling, Site};
+pub(crate) use site::{Handling, Leaving, Site};
 pub(crate) use upgrade::open;
 
 /// How long accepting rests when the process has no file descriptor left, or the like.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `site`, at most `max_connections` at a time; further clients wait in the listener's queue. Dropping the
-/// future stops accepting; connections go on.
+/// How long those that are there have to come to their end when the server goes away.
+pub(crate) const DRAIN: Duration = Duration::from_secs(5);
+
+/// Serves `site`, at most `max_connections` at a time, until `signal` is ready; further clients wait in the listener's
+/// queue. Then accepting stops, what is held is answered, and everybody has [`DRAIN`] to come to an end. Connections
+/// that rest between two requests end with the process.
 ///
 /// # Errors
 ///
 /// When the listener itself fails. A lack of file descriptors is waited out, and so is a client that went away.
+///
+/// # Cancellation
+///
+/// Dropping the future stops accepting, and the draining; connections go on.
 pub(crate) async fn listen<S: Site>(
     listener: TcpListener,
     site: Arc<S>,
     max_connections: usize,
+    signal: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let slots = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
+    let places = Arc::new(Places::new(max_connections));
+    tokio::select! {
+        biased;
+        () = signal => {}
+        error = accept(&listener, &site, &places) => return Err(error),
+    }
+    // Whoever comes from now on is turned away by the system, and may try another server.
+    drop(listener);
+    places.leave();
+    let left = async { tokio::join!(site.leave(), places.rested()) };
+    // Who needs longer was promised no more.
+    let _ = timeout(DRAIN, left).await;
+    Ok(())
+}
+
+async fn accept<S: Site>(listener: &TcpListener, site: &Arc<S>, places: &Arc<Places>) -> io::Error {
     loop {
-        // The semaphore is never closed.
-        let Ok(slot) = slots.clone().acquire_owned().await else { return Ok(()) };
+        let place = places.enter().await;
         match listener.accept().await {
             Ok((stream, _)) => {
                 // Without these options the connection still works.
                 let _ = tidegate::tune(&stream);
-                tokio::spawn(connection::serve(site.clone(), Client::new(stream, slot)));
+                tokio::spawn(connection::serve(site.clone(), Client::new(stream, place)));
             }
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return error,
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }

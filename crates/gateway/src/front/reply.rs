@@ -91,7 +91,8 @@ impl From<Response<String>> for Reply {
 }
 
 /// Sends `reply`, and gives the client back if another request may follow.
-pub(crate) async fn send(client: Client, reply: Reply) -> Option<Client> {
+pub(crate) async fn send(mut client: Client, reply: Reply) -> Option<Client> {
+    client.keeps_alive &= !client.is_leaving();
     let head = reply.head(client.keeps_alive, client.is_http11);
     let body: &[u8] = if client.is_head { &[] } else { &reply.body };
     if !client.write_all(head.as_bytes(), body).await {

@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 use http::Response;
 use pin_project_lite::pin_project;
 use tidegate::{Acceptor, PeerAddress, WebSocketStream};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::Client;
 use super::head::{Framing, Head};
+use super::places::Place;
 use super::reply::{Reply, send, status_line};
 use super::site::Handling;
 
@@ -40,9 +40,9 @@ where
         if !client.write_all(&encode(&response), &[]).await {
             return None;
         }
-        let (stream, already_read, slot) = client.into_parts();
+        let (stream, already_read, place) = client.into_parts();
         // In a task of its own: what judged and answered was large, and what stays is small.
-        accepted.run(stream, already_read, |socket| Placed { handling: handler(socket), _slot: slot });
+        accepted.run(stream, already_read, |socket| Placed { handling: handler(socket), _place: place });
         None
     })
 }
@@ -52,7 +52,7 @@ pin_project! {
     struct Placed<F> {
         #[pin]
         handling: F,
-        _slot: OwnedSemaphorePermit,
+        _place: Place,
     }
 }
 

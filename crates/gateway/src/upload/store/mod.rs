@@ -4,6 +4,8 @@
 //! data and record alike. It never reports less than it has reported.
 
 mod error;
+pub mod files;
+mod open;
 mod record;
 
 use std::task::{Context, Poll};
@@ -13,6 +15,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 pub use error::StoreError;
+pub use open::open;
 pub use record::{Form, Owner, Record, UploadId};
 
 /// An upload as it is stored.

@@ -43,6 +43,8 @@ export class Line {
   #progress = 0;
   #ackedAt = 0;
   #riseMs = RISE_FIRST_MS;
+  /** Whether what carries it is there because the one before may have been lost, and nothing has come since. */
+  #isRenewed = false;
   /** @type {Timers<"retry" | "rise" | "look" | "ack" | "finish">} */
   #timers;
 
@@ -82,6 +84,7 @@ export class Line {
   /** Something has come. */
   received() {
     if (this.#isOver) return;
+    this.#isRenewed = false;
     if (!this.#current?.isTwoWay) return this.#poster.wake();
     const isOld = this.#platform.now() - this.#ackedAt >= ACK_MS;
     if (isOld || this.#session.owedBytes >= ACK_BYTES) return this.#acknowledge();
@@ -100,7 +103,24 @@ export class Line {
     this.#poster.hurry();
     const names = isGrave ? this.#settings.transports : this.#inOrder();
     if (!this.#current) this.#retryIn(0, names);
-    else if (isGrave || this.#current.silentMs > SUSPECT_MS) this.#renew(names);
+    else if (isGrave || this.#current.silentMs > SUSPECT_MS) this.#tryBeside(names);
+  }
+
+  /**
+   * The peer has not said what it should have. Gives up what carries it, if that may be lost, and tries at once; but
+   * only once where all that we sent has arrived, for then it may as well be that the peer says nothing.
+   *
+   * @returns {boolean} whether it does
+   */
+  renew() {
+    const { replay } = this.#session;
+    const isSilent = (this.#current?.silentMs ?? 0) >= UNHEARD_MS;
+    if (!isSilent || (replay.isEmpty && this.#isRenewed)) return false;
+    this.#isRenewed = true;
+    // A POST in flight may be lost the same way.
+    this.#poster.stop();
+    this.#lost(true);
+    return true;
   }
 
   /** The page goes away: what there is to say is said at once. */
@@ -201,7 +221,7 @@ export class Line {
   }
 
   /** Another is tried beside this one. @param {TransportName[]} names */
-  #renew(names) {
+  #tryBeside(names) {
     if (!this.#race) this.#try(names);
   }
 
@@ -278,7 +298,7 @@ export class Line {
       const isLate = Date.now() - before > LOOK_MS + LATE_MS;
       const current = this.#current;
       if (current && current.overdueMs > 0) this.#lost(true);
-      else if (current && this.#isUnheard()) this.#renew(this.#inOrder());
+      else if (current && this.#isUnheard()) this.#tryBeside(this.#inOrder());
       else if (isLate) this.probe(false);
       if (!this.#isOver) this.#look();
     });

@@ -35,9 +35,10 @@ export class Poster {
     this.#backoff = new Backoff(random);
   }
 
-  /** From now on the client's frames go by POST. */
+  /** From now on the client's frames go by POST. The server has just been heard, so no try waits any longer. */
   start() {
     this.#isOn = true;
+    this.hurry();
     this.wake();
   }
 

@@ -106,6 +106,21 @@ test("an answer that is lost: the same again, after a while", async () => {
   assert.deepEqual([asked.length, await wait()], [6, [500]]);
 });
 
+test("something carries the session anew: at once, however long the next try would have waited", async () => {
+  const { asked, poster, answer, breakOff, wait, write } = world();
+  poster.start();
+  write(1);
+  for (let count = 0; count < 8; count += 1) {
+    await breakOff();
+    if (count < 7) await wait();
+  }
+  assert.equal(asked.length, 8);
+  poster.start();
+  assert.equal(asked.length, 9);
+  await answer(204, at(1));
+  assert.deepEqual(await wait(), []);
+});
+
 test("the server has no room: what it took counts, and it says when to come again", async () => {
   const { asked, session, poster, answer, wait, write } = world();
   poster.start();

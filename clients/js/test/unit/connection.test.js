@@ -22,7 +22,12 @@ async function world(t, weather = {}) {
   const server = await startServer();
   const chaos = await new Chaos(server.url).listen();
   chaos.weather = weather;
-  t.after(() => {
+  /** @type {Connection[]} */
+  const connections = [];
+  t.after(async () => {
+    // While there is a server: without one they would look for it until they give up.
+    for (const connection of connections) connection.close();
+    await Promise.allSettled(connections.map(({ closed }) => closed));
     chaos.close();
     server.close();
   });
@@ -34,7 +39,7 @@ async function world(t, weather = {}) {
       ontransport: (way) => ways.push(way),
       ...options,
     });
-    t.after(() => connection.close());
+    connections.push(connection);
     return { connection, ways };
   };
   return { chaos, server, connect };

@@ -239,8 +239,7 @@ export class Line {
     if (this.#isOver) return;
     // What was asked for may have been acknowledged by a POST that was faster.
     const isOld = ending.status === 410 && attempt.askedFor < this.#session.received;
-    const isGone = ending.status === 404 || (ending.status === 410 && !isOld);
-    if (this.#session.id && isGone) return this.#end("gone");
+    if (this.#session.id && ending.isLost && !isOld) return this.#end("gone");
     if (attempt === this.#current) this.#lost(ending.status === 502, ending);
     else this.#race?.ended(attempt, ending);
   }

@@ -117,7 +117,8 @@ export class Poster {
   #answered(response, from, count, position) {
     const { pushed } = this.#session.replay;
     const said = response.headers.get(POSITION);
-    if (response.status === 404 || response.status === 410) return this.#gone();
+    const { status, isLost, retryAfterMs } = refusalOf(response);
+    if (isLost) return this.#gone();
     const has = said === null ? (response.ok ? from + count : from) : Number(said);
     // It has lost what it had acknowledged, or has what was never sent: it is another session.
     const isSame = Number.isSafeInteger(has) && has >= from && has <= pushed;
@@ -129,7 +130,6 @@ export class Poster {
       this.#events.onPosted();
       return has > from || count === 0 ? 0 : this.#backoff.next();
     }
-    const { status, retryAfterMs } = refusalOf(response);
     if (retryAfterMs !== undefined) return Math.max(retryAfterMs, 1);
     const isFirst = this.#backoff.tries === 0;
     const wait = this.#backoff.next();

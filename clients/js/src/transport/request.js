@@ -84,7 +84,8 @@ export async function getHeldBody(what) {
 export const AS_WEBSOCKET = { cache: "no-store", credentials: "include" };
 
 /** @param {Response} response @returns {import("./attachment.js").Ending} */
-export function refusalOf(response) {
-  const seconds = Number(response.headers.get("retry-after") ?? NaN);
-  return seconds >= 0 ? { status: response.status, retryAfterMs: seconds * 1000 } : { status: response.status };
+export function refusalOf({ status, headers }) {
+  const isLost = (status === 404 || status === 410) && headers.get("tidegate-session") === "lost";
+  const seconds = Number(headers.get("retry-after") ?? NaN);
+  return seconds >= 0 ? { status, isLost, retryAfterMs: seconds * 1000 } : { status, isLost };
 }

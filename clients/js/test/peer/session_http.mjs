@@ -7,8 +7,10 @@ const ALWAYS = {
   "cache-control": "no-store",
   "access-control-allow-credentials": "true",
   "access-control-allow-headers": "content-type",
-  "access-control-expose-headers": "tidegate-position, retry-after",
+  "access-control-expose-headers": "tidegate-position, tidegate-session, retry-after",
 };
+/** With a 404 or 410 that is about a session. */
+const LOST = { "tidegate-session": "lost" };
 
 /**
  * All sessions of a server.
@@ -86,7 +88,7 @@ export class Sessions {
     if (!transport) return response.writeHead(404).end();
     const protocols = url.searchParams.get("protocols")?.split(",") ?? [];
     const found = this.find(url, protocols);
-    if (typeof found === "number") return response.writeHead(found).end("no such session\n");
+    if (typeof found === "number") return response.writeHead(found, LOST).end("no such session\n");
     return down(found.session, found.after, transport, response, Number(url.searchParams.get("wait") ?? 25));
   }
 
@@ -101,7 +103,7 @@ export class Sessions {
       const position = session ? { "tidegate-position": session.received } : {};
       return response.writeHead(status, { ...position, ...more }).end();
     };
-    if (!session) return answer(404);
+    if (!session) return answer(404, LOST);
     if (request.headers["content-type"] !== TYPE) return answer(415);
     if (session.isPosting) return answer(409, { "retry-after": "1" });
     const from = Number(url.searchParams.get("from"));

@@ -157,6 +157,25 @@ test("a session that the server has lost: the application is told", async (t) =>
   }
 });
 
+test("a proxy that knows nothing of the server for a while, and says 404 or 410: nothing is lost", async (t) => {
+  for (const transport of ["websocket", "stream", "sse", "long-poll", "poll"]) {
+    for (const lost of [404, 410]) {
+      const { chaos, connect } = await world(t);
+      const { connection, ways } = connect({ platform: faster(10), transports: [transport] });
+      const both = await streams(connection);
+      await converse(both, 0, 20);
+      chaos.weather = { lost };
+      chaos.cut();
+      const talking = converse(both, 20, 220);
+      chaos.seen = [];
+      await until(() => chaos.seen.length > 2);
+      chaos.weather = {};
+      await talking;
+      assert.ok(ways.every((way) => way === transport || way === ""));
+    }
+  }
+});
+
 test("again: a conversation anew, until one ends cleanly", async (t) => {
   const { server, chaos } = await world(t);
   let rounds = 0;

@@ -147,8 +147,8 @@ test("a gap: it goes on from where the server is", async () => {
 
 test("a session that is gone, or is another", async () => {
   for (const [status, headers] of /** @type {[number, any][]} */ ([
-    [404, {}],
-    [410, {}],
+    [404, { "tidegate-session": "lost" }],
+    [410, { "tidegate-session": "lost" }],
     [204, at(9)],
     [409, at(0)],
   ])) {
@@ -159,6 +159,20 @@ test("a session that is gone, or is another", async () => {
     write(1);
     await answer(status, headers);
     assert.deepEqual([told.gone, told.posted], [1, 1], `${status}`);
+  }
+});
+
+test("a 404 that is not about the session: it is tried again", async () => {
+  for (const status of [404, 410]) {
+    const { asked, told, poster, answer, wait, write } = world();
+    poster.start();
+    write(1);
+    await answer(status);
+    assert.deepEqual(await wait(), [250]);
+    await answer(status, { "tidegate-session": "other" });
+    assert.deepEqual(await wait(), [500]);
+    await answer(204, at(1));
+    assert.deepEqual([asked.length, told.gone, told.posted], [3, 0, 1]);
   }
 });
 

@@ -142,9 +142,9 @@ impl Client {
             return;
         }
         let farewell = async {
-            let mut buffer = [0; 1024];
             let mut left = LINGER_BYTES;
-            while let Ok(length @ 1..) = poll_fn(|cx| self.poll_read(cx, &mut buffer)).await {
+            // The buffer is not the future's, which would be as large then.
+            while let Ok(length @ 1..) = poll_fn(|cx| self.poll_read(cx, &mut [0; 1024])).await {
                 left = left.saturating_sub(length);
                 if left == 0 {
                     return;

@@ -1,18 +1,9 @@
 /** WebSocketStream with backpressure, in every browser and runtime, and Connection, which outlives a WebSocket. */
 
-export { WebSocketStream } from "./websocket/stream.js";
-export { WebSocketError } from "./websocket/error.js";
+export * from "./stream.js";
 export { Connection } from "./connection.js";
 
 /**
- * @typedef {import("./websocket/options.js").WebSocketStreamOptions} WebSocketStreamOptions
- * @typedef {import("./websocket/options.js").CreditOptions} CreditOptions
- * @typedef {import("./websocket/stream.js").WebSocketOpenInfo} WebSocketOpenInfo
- * @typedef {import("./websocket/close_info.js").WebSocketCloseInfo} WebSocketCloseInfo
- * @typedef {import("./websocket/close_info.js").WebSocketCloseOptions} WebSocketCloseOptions
- * @typedef {import("./websocket/chunk.js").Chunk} Chunk
- * @typedef {import("./websocket/chunk.js").Writes} Writes
  * @typedef {import("./connection/options.js").ConnectionOptions} ConnectionOptions
  * @typedef {import("./transport/names.js").TransportName} TransportName
- * @typedef {import("./platform.js").Platform} Platform
  */

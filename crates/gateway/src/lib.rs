@@ -17,6 +17,7 @@ mod front;
 mod hello;
 mod routes;
 mod settings;
+pub mod upload;
 
 use std::future::Future;
 use std::io;

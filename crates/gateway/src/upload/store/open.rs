@@ -1,0 +1,24 @@
+//! Opening the store that a URL names.
+
+use std::io;
+use std::sync::Arc;
+
+use super::files::{Files, Settings};
+use super::{Store, StoreError};
+
+/// Opens the store at a URL: `file:///var/lib/uploads`, or the path of a folder.
+///
+/// # Errors
+///
+/// When the URL names no store that is known here, or the store cannot be opened.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    let folder = match url.split_once("://") {
+        Some(("file", folder)) => folder,
+        Some((scheme, _)) => {
+            let reason = format!("uploads cannot be kept at `{scheme}:`");
+            return Err(StoreError::Io(io::Error::new(io::ErrorKind::Unsupported, reason)));
+        }
+        None => url,
+    };
+    Ok(Arc::new(Files::open(folder, Settings::default()).await?))
+}

@@ -35,6 +35,8 @@ export class Line {
   #current;
   /** @type {Race | undefined} */
   #race;
+  /** Who came too late, of the last race. @type {Attempt[]} */
+  #losers = [];
   #isOver = false;
   #isFinishing = false;
   #lostAt = 0;
@@ -144,7 +146,8 @@ export class Line {
   /** Ends without a word. */
   stop() {
     this.#isOver = true;
-    this.#race?.stop();
+    this.#stopRace();
+    for (const loser of this.#losers) loser.close();
     this.#poster.stop();
     this.#current?.close();
     this.#timers.clearAll();
@@ -163,8 +166,7 @@ export class Line {
     };
     this.#timers.clear("retry");
     this.#timers.clear("rise");
-    this.#race?.stop();
-    this.#race = undefined;
+    this.#stopRace();
     const begin = (/** @type {TransportName} */ name) => new Attempt(name, order, session, attempted);
     this.#race = new Race(names, this.#platform, begin, (endings) => this.#failed(endings));
   }
@@ -183,7 +185,8 @@ export class Line {
     if (attempt === this.#current) return true;
     // That our last words have arrived may have been the news.
     if (this.#isOver) return false;
-    this.#race?.stop(attempt);
+    this.#losers = this.#race?.stop(attempt) ?? [];
+    for (const loser of this.#losers) loser.leave();
     this.#race = undefined;
     this.#current?.close();
     this.#current = attempt;
@@ -205,6 +208,11 @@ export class Line {
     this.#events.onAttached(attempt.name);
     this.pump();
     this.#riseLater(attempt);
+  }
+
+  #stopRace() {
+    for (const attempt of this.#race?.stop() ?? []) attempt.close();
+    this.#race = undefined;
   }
 
   /** @param {Attempt} attempt that carries it now */
@@ -256,8 +264,7 @@ export class Line {
     this.#events.onDetached();
     const isTried = this.#race?.isFull(this.#settings.transports.length);
     if (isTried) return;
-    this.#race?.stop();
-    this.#race = undefined;
+    this.#stopRace();
     this.#retryIn(this.#delay(atOnce, ending));
   }
 

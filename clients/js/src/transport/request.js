@@ -80,6 +80,18 @@ export async function getHeldBody(what) {
   }
 }
 
+/**
+ * Ends a session that nobody wants.
+ *
+ * @param {import("./attachment.js").Order} order by which it was opened
+ * @param {string} session
+ */
+export function endSession({ url, platform }, session) {
+  const asking = platform.fetch(withParameters(overHttp(url), { session }), { ...AS_WEBSOCKET, method: "DELETE" });
+  // Then it ends by itself before long.
+  asking.catch(() => {});
+}
+
 /** Cookies are sent to whatever origin, as a handshake does. @type {RequestInit} */
 export const AS_WEBSOCKET = { cache: "no-store", credentials: "include" };
 

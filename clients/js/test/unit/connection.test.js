@@ -31,10 +31,10 @@ async function world(t, weather = {}) {
     chaos.close();
     server.close();
   });
-  /** @param {object} [options] */
-  const connect = (options) => {
+  /** @param {any} [options] */
+  const connect = ({ url = `${chaos.url}/echo`, ...options } = /** @type {any} */ ({})) => {
     const ways = /** @type {string[]} */ ([]);
-    const connection = new Connection(`${chaos.url}/echo`, {
+    const connection = new Connection(url, {
       platform: { WebSocket },
       ontransport: (way) => ways.push(way),
       ...options,
@@ -105,6 +105,17 @@ test("what worked is tried first, and what is better is found again", async (t) 
   await until(() => second.connection.transport === "websocket");
   await converse(both, 10, 100);
   assert.deepEqual(second.ways, ["stream", "websocket"]);
+});
+
+test("several at once open a session each: the server keeps one", async (t) => {
+  const { server, chaos, connect } = await world(t, { upgrade: "swallow" });
+  // So that none is remembered that would win at once.
+  const { connection } = connect({ url: `${chaos.url}/sleep?ms=120`, platform: faster(50) });
+  const both = await streams(connection);
+  assert.ok(chaos.seen.length > 2, `only ${chaos.seen} were tried`);
+  await until(() => server.sessions() === 1);
+  await converse(both, 0, 100);
+  assert.equal(server.sessions(), 1);
 });
 
 test("cut again and again, and the other end away for a while", async (t) => {

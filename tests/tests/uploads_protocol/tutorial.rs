@@ -6,13 +6,15 @@ use crate::wire::{Answer, Client};
 /// A page of the tutorial: a file, and the cookie that the server has given.
 struct Page {
     client: Client,
+    address: String,
     cookie: String,
     id: Vec<u8>,
 }
 
 impl Page {
     async fn open(server: &Server, id: impl AsRef<[u8]>) -> Self {
-        Self { client: server.client().await, cookie: String::new(), id: id.as_ref().to_vec() }
+        let (address, cookie) = (server.address.clone(), String::new());
+        Self { client: server.client().await, address, cookie, id: id.as_ref().to_vec() }
     }
 
     async fn status(&mut self) -> u64 {
@@ -49,10 +51,14 @@ impl Page {
         if let Some(cookie) = answer.head.get("set-cookie") {
             self.cookie = cookie.split(';').next().unwrap().to_owned();
         }
+        if answer.head.get("connection") == Some("close") {
+            self.client = Client::connect(&self.address).await;
+        }
         answer
     }
 
     async fn reconnect(&mut self, server: &Server) {
+        self.address.clone_from(&server.address);
         self.client = server.client().await;
     }
 }

@@ -1,16 +1,20 @@
 //! Opening an upload that is on the disk, and recovering it after a crash.
 
 use std::io;
+use std::sync::PoisonError;
 
 use super::blocks::{BLOCK, Blocks};
 use super::disk::DiskFile;
 use super::engine::{Engine, Paths};
 use super::sidecar::{Slot, read_table, table_size};
 use super::upload::Opened;
-use crate::upload::store::{Form, StoreError, UploadId};
+use crate::upload::store::{Form, Owner, StoreError, UploadId};
 
 /// How much of what is durable is read again when an upload is met for the first time after a crash.
 const CHECKED: u64 = 1024 * 1024;
+
+/// How many owners are remembered whose folder is durable.
+const OWNERS: usize = 65_536;
 
 /// How much is read at a time.
 const STEP: usize = 1024 * 1024;
@@ -59,6 +63,7 @@ pub(super) fn open(engine: &Engine, id: &UploadId, is_to_write: bool) -> Result<
 
 /// Finds the longest beginning that is whole, and makes it durable.
 fn recover(engine: &Engine, opened: &mut Opened) -> Result<(), StoreError> {
+    make_folder_durable(engine, &opened.slot.record.id.owner())?;
     let promised = opened.slot.blocks;
     let size = opened.data.size()?;
     if size < promised.end || !is_whole(opened)? {
@@ -79,6 +84,24 @@ fn recover(engine: &Engine, opened: &mut Opened) -> Result<(), StoreError> {
         return Err(given_up(engine, &*opened.sidecar, next));
     }
     opened.slot = next;
+    Ok(())
+}
+
+/// Makes the names in the folder of an owner durable, and its own, once in the life of a process: one that was killed may
+/// have made or renamed files there that nobody has synced.
+pub(super) fn make_folder_durable(engine: &Engine, owner: &Owner) -> io::Result<()> {
+    if engine.owners.lock().unwrap_or_else(PoisonError::into_inner).contains(owner) {
+        return Ok(());
+    }
+    let folder = engine.root.join(owner.as_str());
+    engine.disk.create_folder(&folder)?;
+    engine.disk.sync_folder(&folder)?;
+    engine.disk.sync_folder(&engine.root)?;
+    let mut owners = engine.owners.lock().unwrap_or_else(PoisonError::into_inner);
+    if owners.len() >= OWNERS {
+        owners.clear();
+    }
+    owners.insert(owner.clone());
     Ok(())
 }
 

@@ -1,0 +1,110 @@
+//! A server of its own for each test, with a folder of its own.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tidegate_gateway::Settings;
+use tidegate_gateway::upload::{Limits, Uploads, store};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::wire::{Answer, Client};
+
+/// A running server. Its folder goes when this is dropped.
+pub(crate) struct Server {
+    pub(crate) address: String,
+    folder: Folder,
+    limits: Limits,
+    task: JoinHandle<std::io::Result<()>>,
+    uploads: Uploads,
+}
+
+struct Folder(PathBuf);
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::with(Limits::default(), |settings| settings).await
+    }
+
+    pub(crate) async fn with(limits: Limits, settings: impl FnOnce(Settings) -> Settings) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tidegate-uploads-{}-{number}", std::process::id());
+        let folder = Folder(std::env::temp_dir().join(name));
+        let (address, task, uploads) = run(&folder, &limits, settings).await;
+        Self { address, folder, limits, task, uploads }
+    }
+
+    /// The process ends in order, and another one begins with the same files, at another address.
+    pub(crate) async fn restart(&mut self) {
+        self.task.abort();
+        self.uploads.settle().await;
+        (self.address, self.task, self.uploads) = run(&self.folder, &self.limits, |settings| settings).await;
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(&self.address).await
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) async fn ask(&self, head: &str, fields: &str, body: impl AsRef<[u8]>) -> Answer {
+        self.client().await.ask(head, fields, body).await
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+async fn run(
+    folder: &Folder,
+    limits: &Limits,
+    settings: impl FnOnce(Settings) -> Settings,
+) -> (String, JoinHandle<std::io::Result<()>>, Uploads) {
+    let store = store::open(folder.0.to_str().unwrap()).await.unwrap();
+    let uploads = Uploads::new(store, limits.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let settings = settings(Settings::new().uploads(uploads.clone()));
+    (address, tokio::spawn(tidegate_gateway::serve(listener, settings)), uploads)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A file of so many bytes, which differ from those of any other seed.
+pub(crate) fn file(seed: u64, len: usize) -> Vec<u8> {
+    let mut random = Random(seed);
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        bytes.extend_from_slice(&random.next().to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}
+
+/// Splitmix64.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+}

@@ -19,7 +19,7 @@ export class Part {
   #bytes;
   #isOneOfMany;
   #signal;
-  /** How many bytes the next request carries: fewer where connections break, since browsers repeat some by themselves. */
+  /** The most that the next request carries: less where connections break, since browsers repeat some by themselves. */
   #chunk;
 
   /**
@@ -102,7 +102,8 @@ export class Part {
       this.#chunk = Math.min(this.#chunk * 2, choices.chunkSize);
       return now;
     } catch (error) {
-      if (error instanceof Passing) this.#chunk = Math.min(Math.max(Math.floor(body.size / 2), LEAST_CHUNK), choices.chunkSize);
+      const half = Math.max(Math.floor(body.size / 2), LEAST_CHUNK);
+      if (error instanceof Passing) this.#chunk = Math.min(half, choices.chunkSize);
       // A file that has changed looks like a lost connection.
       if (error instanceof Passing && error.status === 0) await readable(body);
       throw error;

@@ -97,5 +97,6 @@ pub async fn demo_until(
     signal: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let max_connections = settings.max_connections.min(DEMO_CONNECTIONS);
+    let settings = settings.max_connections(max_connections);
     front::listen(listener, Arc::new(Demo::new(settings)), max_connections, signal).await
 }

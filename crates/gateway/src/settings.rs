@@ -26,10 +26,12 @@ impl Settings {
     }
 
     /// How many connections there may be at a time; 65,536 by default. Each costs about 1 KiB while it waits, and a
-    /// file descriptor. Further clients wait in the listener's queue.
+    /// file descriptor. Further clients wait in the listener's queue. Sessions, which are
+    /// there when nothing carries them too, are at most as many.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections.max(1);
+        self.doors.max_connections = self.max_connections;
         self
     }
 

@@ -18,6 +18,7 @@ mod poll;
 mod publish;
 mod request;
 mod room;
+mod session;
 mod socket;
 mod stream;
 
@@ -52,14 +53,25 @@ pub(crate) struct Settings {
     pub(crate) newcomers: u64,
     /// The most bytes of a publication.
     pub(crate) max_publication: usize,
+    /// How many connections there may be at a time, and as many sessions.
+    pub(crate) max_connections: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let limits = Limits::default();
-        Self { limits, origins: Origins::default(), newcomers: 50, max_publication: 64 * 1024 }
+        Self {
+            limits,
+            origins: Origins::default(),
+            newcomers: 50,
+            max_publication: 64 * 1024,
+            max_connections: 65_536,
+        }
     }
 }
+
+const NAME: &str = "a channel's name has letters, digits, '.', '_', '-' and '~', at most 128";
+const FULL: &str = "there are as many channels as there may be";
 
 impl Doors {
     pub(crate) fn new(settings: Settings) -> Self {
@@ -70,14 +82,14 @@ impl Doors {
             Origins::List(list) => OriginPolicy::List(list.clone()),
         };
         // What is sent is one and the same for all, so compressing it for each would be waste. Connections are counted
-        // by the front.
+        // by the front; but a session is there when nothing carries it, too.
         let config = Config::default().deflate(None).max_message_bytes(bytes).max_frame_bytes(bytes);
         let connections = Connections::new();
         let acceptor = Acceptor::new()
             .connections(connections.clone())
             .config(config)
             .origins(origins)
-            .max_connections(usize::MAX)
+            .max_connections(settings.max_connections.saturating_mul(2))
             .max_connections_per_ip(usize::MAX);
         Self { directory: Directory::new(settings.limits), acceptor, connections, settings }
     }
@@ -95,6 +107,9 @@ impl Doors {
 
     /// Answers a request at a door.
     pub(crate) fn handle(self: &Arc<Self>, door: &Door, head: &Head<'_>, client: Client) -> Handling {
+        if door.kind == Kind::Any && session::is_asked_for(head) {
+            return self.carry(door, head, client);
+        }
         let verdict =
             self.settings.origins.judge(head.header("origin"), head.header("host").unwrap_or_default());
         let common = Common::new(&verdict);
@@ -114,8 +129,7 @@ impl Doors {
             return refuse(client.last(), 400, "a request to read has no body", common);
         }
         if !door.has_name() {
-            let reason = "a channel's name has letters, digits, '.', '_', '-' and '~', at most 128";
-            return refuse(discard(client, head), 404, reason, common);
+            return refuse(discard(client, head), 404, NAME, common);
         }
         let asked = match Asked::of(head, door.kind, self.settings.newcomers) {
             Ok(asked) => asked,
@@ -123,7 +137,7 @@ impl Doors {
         };
         let Ok(channel) = self.directory.open(&door.channel) else {
             let common = common.retry_after(10);
-            return refuse(discard(client, head), 503, "there are as many channels as there may be", common);
+            return refuse(discard(client, head), 503, FULL, common);
         };
         let memory = Memory::of(head, &door.channel, &door.room);
         let is_foreign = matches!(verdict, Verdict::Foreign);

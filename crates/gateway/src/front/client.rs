@@ -182,8 +182,8 @@ impl Client {
         }
         let (patience, mut left) = self.farewell;
         let farewell = async {
-            let mut buffer = [0; 8 * 1024];
-            while let Ok(length @ 1..) = poll_fn(|cx| self.poll_read(cx, &mut buffer)).await {
+            // The buffer is not the future's, which would be as large then.
+            while let Ok(length @ 1..) = poll_fn(|cx| self.poll_read(cx, &mut [0; 8 * 1024])).await {
                 left = left.saturating_sub(length);
                 if left == 0 {
                     return;

@@ -1,7 +1,7 @@
 //! The front: HTTP/1.1 on accepted connections, made for very many of them that wait.
 //!
 //! ```text
-//! listen → connection (reads heads) → a Site's answer → reply, body, incoming, upgrade → client → head
+//! listen → connection (reads heads) → a Site's answer → reply, body, carry, upgrade → incoming → client → head
 //! ```
 //!
 //! A connection is one small task. It owns a buffer only while the head of a request has come in part, so one that
@@ -10,12 +10,14 @@
 
 mod body;
 mod body_error;
+mod carry;
 mod chunks;
 mod client;
 mod connection;
 mod date;
 mod head;
 mod incoming;
+mod kept;
 mod places;
 mod reply;
 mod site;
@@ -27,10 +29,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub(crate) use body::read as read_body;
 pub(crate) use body_error::BodyError;
+pub(crate) use carry::carry;
 pub(crate) use client::Client;
 pub(crate) use date::date_line;
 #[cfg(test)]
@@ -66,13 +70,22 @@ pub(crate) async fn listen<S: Site>(
     signal: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let places = Arc::new(Places::new(max_connections));
+    // In a task, which a worker of the runtime runs, as it does what becomes of a connection. Whoever awaits this may
+    // be a thread that only waits (`block_on`): then each connection would wake that one, and that one a worker.
+    let mut accepting = JoinSet::new();
+    accepting.spawn(accept(listener, site.clone(), places.clone()));
     tokio::select! {
         biased;
         () = signal => {}
-        error = accept(&listener, &site, &places) => return Err(error),
+        ended = accepting.join_next() => return Err(match ended {
+            Some(Ok(error)) => error,
+            Some(Err(error)) => io::Error::other(error),
+            None => io::ErrorKind::Other.into(),
+        }),
     }
-    // Whoever comes from now on is turned away by the system, and may try another server.
-    drop(listener);
+    // With the task goes the listener. Whoever comes from now on is turned away by the system, and may try another
+    // server.
+    accepting.shutdown().await;
     places.leave();
     let left = async { tokio::join!(site.leave(), places.rested()) };
     // Who needs longer was promised no more.
@@ -80,7 +93,7 @@ pub(crate) async fn listen<S: Site>(
     Ok(())
 }
 
-async fn accept<S: Site>(listener: &TcpListener, site: &Arc<S>, places: &Arc<Places>) -> io::Error {
+async fn accept<S: Site>(listener: TcpListener, site: Arc<S>, places: Arc<Places>) -> io::Error {
     loop {
         let place = places.enter().await;
         match listener.accept().await {

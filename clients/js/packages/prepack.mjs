@@ -1,5 +1,5 @@
-// Fills the folder of a package before `npm pack` or `npm publish`: its sources, its types, its license. Needs the tools that
-// `cargo xtask setup` installs.
+// Fills the folder of a package before `npm pack` or `npm publish`: its sources, its types, its license. Needs the tools
+// that `cargo xtask setup` installs.
 //
 // What goes in is what the package's entry in `../src` reaches, and nothing else. The sources go as they are, but
 // without their comments, which are half of them; what the public ones say stands in the types.
@@ -33,7 +33,7 @@ function tsc(...flags) {
   execFileSync(program("tsc"), ["-p", CLIENT, "--noEmit", "false", ...flags], { stdio: "inherit" });
 }
 
-/** Writes a file with one tab a level of indentation, where `tsc` writes four spaces. @param {string} file @param {string} text */
+/** Writes a file with a tab for a level, where `tsc` has four spaces. @param {string} file @param {string} text */
 function put(file, text) {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(
@@ -42,7 +42,7 @@ function put(file, text) {
   );
 }
 
-/** A module and all that it needs, directly or not, with their texts. @param {string} entry @returns {Map<string, string>} */
+/** A module and all that it needs, directly or not, with their texts. @param {string} entry */
 function reached(entry) {
   /** @type {Map<string, string>} */
   const texts = new Map();

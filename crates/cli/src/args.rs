@@ -9,6 +9,7 @@ use tidegate::{CloseOptions, Transport};
 
 use crate::address::ListenAddress;
 use crate::upload::UploadArgs;
+use crate::uploads::{DemoUploads, ServeUploads};
 use crate::values::{parse_bytes, parse_close, parse_count, parse_header, parse_seconds, parse_size};
 
 /// Talk WebSocket from a terminal or a script, with backpressure from end to end.
@@ -209,7 +210,8 @@ Examples:
   tidegate listen :9443 --tls-cert cert.pem --tls-key key.pem --protocol chat -v
   tidegate listen :0 > url.txt &           for a script: the file holds the URL";
 
-/// Serve channels: each is a URL, published to by POST, and read by WebSocket, EventSource, fetch or polling.
+/// Serve channels, and uploads: a channel is a URL, published to by POST, and read by WebSocket, EventSource, fetch or
+/// polling.
 ///
 /// Prints one line on standard output, the URL of the address really used, and everything else on standard error.
 /// A channel is made when it is first named. It keeps the newest publications, so a reader that comes again goes on
@@ -239,12 +241,15 @@ pub(crate) struct ServeArgs {
     /// Let pages of this origin publish and read, too; may be repeated, and * stands for all
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub(crate) allow_origins: Vec<String>,
+    #[command(flatten)]
+    pub(crate) uploads: ServeUploads,
 }
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
   tidegate serve
   tidegate serve --listen 0.0.0.0:8080 --allow-origin https://app.example
+  tidegate serve --uploads /var/lib/uploads --max-upload 2G
   curl -d 'high water at 12:30' http://127.0.0.1:8080/channels/tides
   curl -N -H 'Accept: text/event-stream' http://127.0.0.1:8080/channels/tides
   tidegate connect ws://127.0.0.1:8080/channels/tides";
@@ -258,6 +263,8 @@ pub(crate) struct DemoArgs {
     /// HOST:PORT, or :PORT for this machine alone; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: ListenAddress,
+    #[command(flatten)]
+    pub(crate) uploads: DemoUploads,
 }
 
 const DEMO_EXAMPLES: &str = "\

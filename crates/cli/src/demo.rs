@@ -56,7 +56,9 @@ async fn serve(args: &DemoArgs, signal: Signal) -> Outcome {
     let address = listener.local_addr().map_err(failed)?;
     announce("http", address)?;
     say("open this address in a browser, in two tabs if you like; Ctrl-C ends the demo");
-    let served = tidegate_gateway::demo_until(listener, Settings::new(), signal.wait()).await;
+    let (uploads, _folder) = args.uploads.open().await?;
+    let settings = Settings::new().uploads(uploads);
+    let served = tidegate_gateway::demo_until(listener, settings, signal.wait()).await;
     served.map_err(|error| Failure::failed(format!("the demo failed: {error}")))
 }
 

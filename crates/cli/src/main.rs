@@ -1,7 +1,8 @@
 //! The `tidegate` command: talk WebSocket with backpressure from a terminal.
 //!
 //! ```text
-//! main → args → connect (input → socket → output), upload, listen, serve, demo → address, interrupt, log, tls → exit
+//! main → args → connect (input → socket → output), upload, listen, serve, demo
+//!      → uploads, address, interrupt, log, tls → exit
 //! ```
 
 mod address;
@@ -15,6 +16,7 @@ mod log;
 mod serve;
 mod tls;
 mod upload;
+mod uploads;
 mod values;
 
 use std::process::ExitCode;

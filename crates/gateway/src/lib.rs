@@ -1,6 +1,7 @@
 //! Tidegate's gateway: channels, each of them a URL, open by five plain doors; and what `tidegate demo` serves.
 //!
 //! ```text
+//! routes → uploading → upload ─▶ store      a file goes up, and goes on after whatever cuts it off
 //! routes → doors ─▶ room → chat ─▶ channel      one history, one position per reader, no queue per reader
 //!        │    └────────────▶ front              HTTP for very many connections that wait
 //!        → firehose ─▶ meters                   how much each hose has pushed
@@ -15,9 +16,11 @@ mod echo;
 mod firehose;
 mod front;
 mod hello;
+mod origins;
 mod routes;
 mod settings;
 pub mod upload;
+mod uploading;
 
 use std::future::Future;
 use std::io;
@@ -61,7 +64,7 @@ pub async fn serve_until(
     signal: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let max_connections = settings.max_connections;
-    front::listen(listener, Arc::new(Gateway::new(settings.doors())), max_connections, signal).await
+    front::listen(listener, Arc::new(Gateway::new(settings)), max_connections, signal).await
 }
 
 /// Serves the demo: the page on `/`, the WebSocket paths `/hello`, `/firehose` and `/echo`, and channels, of which
@@ -94,5 +97,6 @@ pub async fn demo_until(
     signal: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let max_connections = settings.max_connections.min(DEMO_CONNECTIONS);
-    front::listen(listener, Arc::new(Demo::new(settings.doors())), max_connections, signal).await
+    let settings = settings.max_connections(max_connections);
+    front::listen(listener, Arc::new(Demo::new(settings)), max_connections, signal).await
 }

@@ -108,11 +108,10 @@ test("tidegate is small, complete, imports, and its types hold", async () => {
 });
 
 test("tidegate-connection is small, complete, imports, and its types hold", async () => {
-  // 8 kB of this is for what is to come.
-  const folder = installed("tidegate-connection", { most: 40_000, mostLoaded: 44_000, example: "talk.js" });
+  const folder = installed("tidegate-connection", { most: 44_000, mostLoaded: 50_000, example: "talk.js" });
   const name = "tidegate-connection";
   assert.equal(printed(folder, useOf(name)), "wss://localhost/x WebSocketError 3000 WebSocketError 1006");
-  assert.match(printed(folder, namesOf(name)), /^Connection,.*WebSocketError,WebSocketStream/);
+  assert.match(printed(folder, namesOf(name)), /^Connection,UploadError,WebSocketError,WebSocketStream,discard,upload$/);
   checkTypes(folder, typesOf(name) + CONNECTION_TYPES);
   const example = join(folder, "node_modules/tidegate-connection/example/talk.js");
   const heard = await runExample(folder, "one\ntwo\n", example, `${server.url.replace("ws:", "http:")}/echo`);
@@ -148,7 +147,12 @@ const told: number | null = new WebSocketError("x").closeCode;
 `;
 
 const CONNECTION_TYPES = `
-import { Connection, type ConnectionOptions, type TransportName } from "tidegate-connection";
+import { Connection, upload, type ConnectionOptions, type TransportName } from "tidegate-connection";
+import { UploadError, discard, type UploadOptions, type UploadProgress, type UploadResult } from "tidegate-connection";
+const uploading: UploadOptions = { onprogress: ({ durable, sent, total }: UploadProgress) => durable + sent - total };
+const uploaded: UploadResult = await upload(new Blob(["x"]), "/uploads", uploading);
+await discard(new Blob([uploaded.url]), new URL("https://localhost/uploads"), { fingerprint: "x" });
+const kind: "busy" | "gone" | "lost" | "refused" | "unreachable" | "unreadable" = new UploadError("busy", "x").kind;
 const options: ConnectionOptions = { transports: ["websocket", "poll"], credits };
 for await (const { connection, writable } of Connection.again("/chat", options)) {
   const transport: TransportName | "" = connection.transport;

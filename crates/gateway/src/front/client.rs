@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{BufMut, BytesMut};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -21,9 +22,11 @@ pub(crate) struct Client {
     /// Whether the request came by HTTP/1.1, and not HTTP/1.0.
     pub(super) is_http11: bool,
     /// Whether the body of the response is left out.
-    pub(super) is_head: bool,
+    pub(crate) is_head: bool,
     /// Whether the client waits for a word before it sends its body.
     pub(super) expects_continue: bool,
+    /// For how long, and how many bytes, it is listened to when it is hung up on.
+    farewell: (Duration, usize),
     /// A place among the connections.
     place: Place,
 }
@@ -36,8 +39,11 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long, and how many bytes, a client is listened to that is hung up on, so that closing does not reset the
 /// connection before it has read the response.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 256 * 1024;
+const FAREWELL: (Duration, usize) = (Duration::from_secs(2), 256 * 1024);
+
+/// The same for one that sends a long body: many clients look for an answer only when they have sent it, or as much as
+/// fits between them and a server.
+const LONG_FAREWELL: (Duration, usize) = (Duration::from_secs(5), 1 << 30);
 
 impl Client {
     pub(super) fn new(stream: TcpStream, place: Place) -> Self {
@@ -48,6 +54,7 @@ impl Client {
             is_http11: false,
             is_head: false,
             expects_continue: false,
+            farewell: FAREWELL,
             place,
         }
     }
@@ -73,6 +80,22 @@ impl Client {
         self
     }
 
+    /// No further request is served, though the client may be in the midst of a long body.
+    pub(crate) fn last_amid_body(mut self) -> Self {
+        self.farewell = LONG_FAREWELL;
+        self.last()
+    }
+
+    /// What was read behind the head.
+    pub(crate) fn take_ahead(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.ahead)
+    }
+
+    /// What was read behind the body.
+    pub(crate) fn put_back(&mut self, ahead: Vec<u8>) {
+        self.ahead = ahead;
+    }
+
     /// The stream, what was read of it, and the place among the connections.
     pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>, Place) {
         (self.stream, self.ahead, self.place)
@@ -83,6 +106,22 @@ impl Client {
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
             match self.stream.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Reads once into a buffer, as much as it has room for, or `most`; 0 at the end of the stream.
+    pub(super) fn poll_read_into(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            match self.stream.try_read_buf(&mut (&mut *buffer).limit(most)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
@@ -137,14 +176,14 @@ impl Client {
     }
 
     /// Ends the connection so that what was written is read.
-    pub(super) async fn hang_up(self) {
+    pub(crate) async fn hang_up(self) {
         if !self.end() {
             return;
         }
+        let (patience, mut left) = self.farewell;
         let farewell = async {
-            let mut left = LINGER_BYTES;
             // The buffer is not the future's, which would be as large then.
-            while let Ok(length @ 1..) = poll_fn(|cx| self.poll_read(cx, &mut [0; 1024])).await {
+            while let Ok(length @ 1..) = poll_fn(|cx| self.poll_read(cx, &mut [0; 8 * 1024])).await {
                 left = left.saturating_sub(length);
                 if left == 0 {
                     return;
@@ -152,6 +191,6 @@ impl Client {
             }
         };
         // Whether the client stays to read why is its own affair.
-        let _ = timeout(LINGER, farewell).await;
+        let _ = timeout(patience, farewell).await;
     }
 }

@@ -1,7 +1,7 @@
 //! The front: HTTP/1.1 on accepted connections, made for very many of them that wait.
 //!
 //! ```text
-//! listen → connection (reads heads) → a Site's answer → reply, body, upgrade → client → head
+//! listen → connection (reads heads) → a Site's answer → reply, body, carry, upgrade → incoming → client → head
 //! ```
 //!
 //! A connection is one small task. It owns a buffer only while the head of a request has come in part, so one that
@@ -9,10 +9,15 @@
 //! socket. An HTTP library keeps its buffers for each connection (some 10 KiB); see docs/decisions/0006.
 
 mod body;
+mod body_error;
+mod carry;
+mod chunks;
 mod client;
 mod connection;
 mod date;
 mod head;
+mod incoming;
+mod kept;
 mod places;
 mod reply;
 mod site;
@@ -27,14 +32,17 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-pub(crate) use body::{BodyError, read as read_body};
+pub(crate) use body::read as read_body;
+pub(crate) use body_error::BodyError;
+pub(crate) use carry::carry;
 pub(crate) use client::Client;
 pub(crate) use date::date_line;
 #[cfg(test)]
 pub(crate) use head::with_head;
 pub(crate) use head::{Framing, Head};
+pub(crate) use incoming::{Incoming, Outbox};
 use places::Places;
-pub(crate) use reply::{Reply, send};
+pub(crate) use reply::{Reply, send, send_head};
 pub(crate) use site::{Handling, Leaving, Site};
 pub(crate) use upgrade::open;
 

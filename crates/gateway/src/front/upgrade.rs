@@ -65,7 +65,7 @@ impl<F: Future<Output = ()>> Future for Placed<F> {
 }
 
 /// The head of a response that switches protocols.
-fn encode(response: &Response<()>) -> Vec<u8> {
+pub(super) fn encode(response: &Response<()>) -> Vec<u8> {
     let mut head = status_line(response.status().as_u16()).into_bytes();
     for (name, value) in response.headers() {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {

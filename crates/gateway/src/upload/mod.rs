@@ -1,18 +1,23 @@
 //! Resumable uploads: one resource, three protocols, two stores. See docs/uploads.md.
 //!
 //! ```text
-//! request → front → service → transfer → store
+//! request → reception → front → service → store
 //! ```
 
 pub mod call;
 pub mod command;
-#[allow(dead_code, reason = "the service that calls it is wired next")]
 mod front;
 mod limits;
+mod reception;
 mod service;
 pub mod store;
+#[cfg(feature = "tower")]
+mod tower;
 mod watch;
 
 pub use limits::Limits;
+pub use reception::{Content, Principal, Reception};
 pub use service::Uploads;
+#[cfg(feature = "tower")]
+pub use tower::{UploadBody, UploadService};
 pub use watch::{Progress, Watch};

@@ -99,6 +99,8 @@ struct Writing {
     excess: Excess,
     /// The bytes from here on do not count yet.
     held_from: Option<u64>,
+    /// The body has ended, and the upload is complete as soon as that is recorded.
+    is_over: bool,
 }
 
 impl Upload {
@@ -174,7 +176,8 @@ impl Upload {
         }
         self.length = length;
         let held_from = body.is_held.then_some(self.pushed);
-        self.writing = Some(Writing { claim, ending: body.ending, excess: body.excess, held_from });
+        self.writing =
+            Some(Writing { claim, ending: body.ending, excess: body.excess, held_from, is_over: false });
         Ok(())
     }
 
@@ -228,6 +231,9 @@ impl Upload {
     /// its bytes are kept; [`Refusal::Dead`].
     pub fn end(&mut self, claim: Claim, durable: u64, is_whole: bool) -> Result<bool, Refusal> {
         self.durable(claim, durable);
+        if self.writing.is_some_and(|writing| writing.claim == claim && writing.is_over) {
+            return Ok(true);
+        }
         let writing = self.writing.filter(|writing| writing.claim == claim).ok_or(Refusal::TakenOver)?;
         self.writing = None;
         self.pushed = self.durable;
@@ -250,7 +256,7 @@ impl Upload {
             Ending::AtEndOfBody | Ending::Later => false,
         };
         if is_complete {
-            self.writing = Some(writing);
+            self.writing = Some(Writing { is_over: true, ..writing });
         }
         Ok(is_complete)
     }
@@ -259,9 +265,11 @@ impl Upload {
     ///
     /// # Errors
     ///
-    /// [`Refusal::TakenOver`] if it was fenced off meanwhile: the newer request finds what the store has.
+    /// [`Refusal::TakenOver`] if it was fenced off meanwhile, or its body has not ended: the newer request finds what
+    /// the store has.
     pub fn complete(&mut self, claim: Claim) -> Result<(), Refusal> {
-        self.writing.take_if(|writing| writing.claim == claim).ok_or(Refusal::TakenOver)?;
+        let is_it = |writing: &mut Writing| writing.claim == claim && writing.is_over;
+        self.writing.take_if(is_it).ok_or(Refusal::TakenOver)?;
         self.stage = Stage::Complete;
         Ok(())
     }
@@ -352,7 +360,7 @@ impl Upload {
     fn writing_of(&self, claim: Claim) -> Result<Writing, Refusal> {
         match self.writing {
             Some(_) if !self.is_current(claim) => Err(Refusal::TakenOver),
-            Some(writing) if writing.claim == claim => Ok(writing),
+            Some(writing) if writing.claim == claim && !writing.is_over => Ok(writing),
             _ => Err(Refusal::TakenOver),
         }
     }

@@ -42,13 +42,25 @@ impl Uploads {
         }
         let announced = body_of(&append, body.length());
         if let Err(refusal) = turn.with(|machine, claim| machine.begin(claim, snapshot(&state), &announced)) {
-            return Err(refused(refusal, state));
+            return Err(self.refuse(&turn, refusal, state).await);
         }
         if state.record.is_complete {
             return repeat(&turn, state, body).await;
         }
         let begun = self.begin(turn, &state, &append, place).await;
         begun?.run(body, append.checksum.as_ref(), on_durable).await
+    }
+
+    /// Why a body may not begin. That can be the end of the upload, which is recorded then.
+    async fn refuse(&self, turn: &Turn, refusal: Refusal, state: State) -> UploadError {
+        if turn.with(|machine, _| machine.is_dead()) {
+            // What is recorded is no more than what was acknowledged, also where this fails.
+            if let Ok(mut writer) = self.0.store.append(turn.id()).await {
+                let _ = writer.kill().await;
+            }
+            self.tell(&state, true);
+        }
+        refused(refusal, state)
     }
 
     /// Opens the writer, and records a length that was not known.

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 
-use tidegate_proto::upload::{Checksum, Refusal};
+use tidegate_proto::upload::{Checksum, Refusal, tus};
 
 use super::super::call::{Broken, Source};
 use super::super::command::{Expected, State, UploadError};
@@ -182,8 +182,9 @@ impl Parts {
 }
 
 /// The checksum that came behind the body.
-fn in_trailer(_body: &dyn Source) -> Option<Checksum> {
-    None
+fn in_trailer(body: &dyn Source) -> Option<Checksum> {
+    let value = body.trailers()?.get("upload-checksum")?;
+    tus::upload_checksum(value.as_bytes()).ok()
 }
 
 /// What a refusal of the machine is to the client.

@@ -1,16 +1,20 @@
 //! Opening an upload that is on the disk, and recovering it after a crash.
 
 use std::io;
+use std::sync::PoisonError;
 
 use super::blocks::{BLOCK, Blocks};
 use super::disk::DiskFile;
 use super::engine::{Engine, Paths};
 use super::sidecar::{Slot, read_table, table_size};
 use super::upload::Opened;
-use crate::upload::store::{Form, StoreError, UploadId};
+use crate::upload::store::{Owner, StoreError, UploadId};
 
 /// How much of what is durable is read again when an upload is met for the first time after a crash.
 const CHECKED: u64 = 1024 * 1024;
+
+/// How many owners are remembered whose folder is durable.
+const OWNERS: usize = 65_536;
 
 /// How much is read at a time.
 const STEP: usize = 1024 * 1024;
@@ -42,7 +46,7 @@ pub(super) fn open(engine: &Engine, id: &UploadId, is_to_write: bool) -> Result<
     let data = match engine.disk.open(&paths.data) {
         Ok(data) => data,
         // Its creation was not finished, so nobody was told of it.
-        Err(error) if is_missing(&error) && slot.blocks.end == 0 && slot.record.form != Form::Joined => {
+        Err(error) if is_missing(&error) && slot.blocks.end == 0 => {
             return Err(StoreError::Missing);
         }
         Err(error) if is_missing(&error) => return Err(given_up(engine, &*sidecar, slot)),
@@ -59,6 +63,7 @@ pub(super) fn open(engine: &Engine, id: &UploadId, is_to_write: bool) -> Result<
 
 /// Finds the longest beginning that is whole, and makes it durable.
 fn recover(engine: &Engine, opened: &mut Opened) -> Result<(), StoreError> {
+    make_folder_durable(engine, &opened.slot.record.id.owner())?;
     let promised = opened.slot.blocks;
     let size = opened.data.size()?;
     if size < promised.end || !is_whole(opened)? {
@@ -71,6 +76,12 @@ fn recover(engine: &Engine, opened: &mut Opened) -> Result<(), StoreError> {
     let next =
         Slot { sequence: opened.slot.sequence + 1, run: engine.run, blocks: end, ..opened.slot.clone() };
     let synced = if size > promised.end { opened.data.sync() } else { Ok(()) };
+    let synced = synced.and_then(|()| {
+        // The slot that was found may only be in the memory of the system. It must be durable before the other one,
+        // which may be the only one on the disk, is written over. Writing the same bytes again cannot tear it.
+        opened.slot.write(&*opened.sidecar).map_err(io::Error::other)?;
+        opened.sidecar.sync()
+    });
     let synced = match synced {
         Ok(()) => next.write(&*opened.sidecar).map(|()| opened.sidecar.sync())?,
         Err(error) => Err(error),
@@ -79,6 +90,24 @@ fn recover(engine: &Engine, opened: &mut Opened) -> Result<(), StoreError> {
         return Err(given_up(engine, &*opened.sidecar, next));
     }
     opened.slot = next;
+    Ok(())
+}
+
+/// Makes the names in the folder of an owner durable, and its own, once in the life of a process: one that was killed may
+/// have made or renamed files there that nobody has synced.
+pub(super) fn make_folder_durable(engine: &Engine, owner: &Owner) -> io::Result<()> {
+    if engine.owners.lock().unwrap_or_else(PoisonError::into_inner).contains(owner) {
+        return Ok(());
+    }
+    let folder = engine.root.join(owner.as_str());
+    engine.disk.create_folder(&folder)?;
+    engine.disk.sync_folder(&folder)?;
+    engine.disk.sync_folder(&engine.root)?;
+    let mut owners = engine.owners.lock().unwrap_or_else(PoisonError::into_inner);
+    if owners.len() >= OWNERS {
+        owners.clear();
+    }
+    owners.insert(owner.clone());
     Ok(())
 }
 

@@ -1,7 +1,6 @@
 //! Making and removing the files of an upload, so that a crash leaves all of it or nothing that anybody sees.
 
 use std::io;
-use std::sync::PoisonError;
 
 use super::blocks::Blocks;
 use super::engine::{DATA, Engine, NEW, Paths, SIDECAR};
@@ -10,9 +9,6 @@ use super::reader::Reader;
 use super::sidecar::{Slot, write_table};
 use super::upload::Opened;
 use crate::upload::store::{Owner, Record, StoreError, UploadId};
-
-/// How many owners' folders are remembered.
-const OWNERS: usize = 65_536;
 
 /// Makes an upload without bytes, durable.
 pub(super) fn create(engine: &Engine, record: &Record) -> Result<Opened, StoreError> {
@@ -27,7 +23,7 @@ pub(super) fn joined(engine: &Engine, record: &Record, parts: Vec<Reader>) -> Re
         Err(error) => return Err(error),
     }
     let paths = Paths::of(&engine.root, &record.id);
-    make_folder(engine, &record.id.owner())?;
+    existing::make_folder_durable(engine, &record.id.owner())?;
     let result = write_files(engine, record, &paths, parts);
     if result.is_err() {
         // Whatever is left is nobody's, and goes when the folder is listed.
@@ -69,6 +65,10 @@ fn write_files(
     slot.write_first(&*sidecar)?;
     data.sync()?;
     sidecar.sync()?;
+    if slot.blocks.end > 0 {
+        // The sidecar's name must not survive without that of the data that it promises.
+        engine.disk.sync_folder(&paths.folder)?;
+    }
     engine.disk.rename(&paths.new, &paths.sidecar)?;
     if let Err(error) = engine.disk.sync_folder(&paths.folder) {
         // Nobody can tell whether it is there after a crash; it must not be there without one.
@@ -76,21 +76,6 @@ fn write_files(
         return Err(error.into());
     }
     Ok(Opened { data, sidecar, slot, table_size })
-}
-
-/// Makes the folder of an owner, durable. One that is there may not be durable yet, if a crash came in between.
-fn make_folder(engine: &Engine, owner: &Owner) -> io::Result<()> {
-    if engine.owners.lock().unwrap_or_else(PoisonError::into_inner).contains(owner) {
-        return Ok(());
-    }
-    engine.disk.create_folder(&engine.root.join(owner.as_str()))?;
-    engine.disk.sync_folder(&engine.root)?;
-    let mut owners = engine.owners.lock().unwrap_or_else(PoisonError::into_inner);
-    if owners.len() >= OWNERS {
-        owners.clear();
-    }
-    owners.insert(owner.clone());
-    Ok(())
 }
 
 /// Removes an upload. It is gone once its sidecar is, durably; what is left of it goes then, or when its folder is

@@ -22,5 +22,8 @@ mod store;
 mod upload;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use settings::Settings;
 pub use store::Files;

@@ -7,8 +7,8 @@ import { answerFile } from "../browser/serve.mjs";
 /**
  * @typedef {object} Weather what it does to requests from now on
  * @property {"pass" | "swallow" | "refuse"} [upgrade] swallow: it never answers a handshake; refuse: 400
- * @property {Promise<void>} [hold] until when GETs wait before they are handed on
- * @property {Promise<void>} [holdPosts] until when answers to POSTs wait before they are handed back
+ * @property {Promise<unknown>} [hold] until when GETs wait before they are handed on
+ * @property {Promise<unknown>} [holdPosts] until when answers to POSTs wait before they are handed back
  * @property {boolean} [buffer] it hands a response on when it has all of it
  * @property {number} [bad] which part of the requests is answered 502
  * @property {boolean} [away] there is nobody to connect to: everything is 502

@@ -35,7 +35,7 @@ async function open(t, transport, path) {
     (error) => (settled = `${error.closeCode} ${error.message}`),
   );
   await until(() => connection.transport);
-  return { chaos, clock, connection, until, settled: () => settled };
+  return { chaos, server, clock, connection, until, settled: () => settled };
 }
 
 /** One that has said something. @param {import("node:test").TestContext} t @param {string} transport */
@@ -78,15 +78,19 @@ for (const transport of ["websocket", "stream", "sse", "long-poll", "poll"]) {
 }
 
 test("the server has ended, and the session is over before our last POST is answered", async (t) => {
-  const { chaos, connection, until, settled } = await open(t, "poll", "/push?count=3&code=4001");
+  const { chaos, server, connection, until, settled } = await open(t, "poll", "/push?count=3&code=4001");
   const { readable } = await connection.opened;
-  // HELLO was posted.
-  await until(() => chaos.answered.includes(204));
   let goOn = () => {};
-  chaos.weather = { holdPosts: new Promise((resolve) => (goOn = () => resolve(undefined))) };
+  const hold = new Promise((resolve) => (goOn = () => resolve(undefined)));
+  chaos.weather = {
+    // The answer to our END, and no other: with that the session is over.
+    get holdPosts() {
+      return server.sessions() === 0 ? hold : undefined;
+    },
+  };
   const reader = readable.getReader();
   for (let count = 0; count < 3; count += 1) reader.read();
-  await until(() => chaos.answered.includes(404));
+  await until(() => chaos.answered.includes(404) || settled());
   goOn();
   await until(settled);
   assert.equal(settled(), "clean 4001");

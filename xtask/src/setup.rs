@@ -11,7 +11,8 @@ use crate::process::{first_line, read_text};
 use crate::session::Session;
 use crate::workspace::Workspace;
 
-const PYTHON_PACKAGES: &[&str] = &["h2==4.4.0", "hypercorn==0.18.0", "websockets==17.4", "wsproto==1.3.0"];
+const PYTHON_PACKAGES: &[&str] =
+    &["h2==4.4.0", "hypercorn==0.18.0", "moto[server]==5.2.5", "websockets==17.4", "wsproto==1.3.0"];
 
 /// The manifest that npm installs from. Browsers are Debian's: puppeteer-core brings none. bun, deno and typescript are
 /// for the browser package: to run it in, and to check its types.

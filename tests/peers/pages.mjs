@@ -30,6 +30,14 @@ class Pages {
     await page.keyboard.press('Enter');
   }
 
+  async click({ tab, selector }) {
+    await this.#pages.get(tab).evaluate((selector) => document.querySelector(selector).click(), selector);
+  }
+
+  async visit({ tab, url }) {
+    await this.#pages.get(tab).goto(url);
+  }
+
   /** Waits until an expression is true in the page. */
   async until({ tab, expression }) {
     await this.#pages.get(tab).waitForFunction(expression, { timeout: 60_000, polling: 50 });

@@ -1,18 +1,19 @@
-/** WebSocketStream with backpressure, in every browser and runtime, and Connection, which outlives a WebSocket. */
+/** WebSocketStream with backpressure, in every browser and runtime, Connection, which outlives a WebSocket, and uploads. */
 
-export { WebSocketStream } from "./websocket/stream.js";
-export { WebSocketError } from "./websocket/error.js";
+export * from "./stream.js";
 export { Connection } from "./connection.js";
+export { UploadError } from "./upload/error.js";
+export { discard } from "./upload.js";
+export { upload } from "./upload.js";
 
 /**
- * @typedef {import("./websocket/options.js").WebSocketStreamOptions} WebSocketStreamOptions
- * @typedef {import("./websocket/options.js").CreditOptions} CreditOptions
- * @typedef {import("./websocket/stream.js").WebSocketOpenInfo} WebSocketOpenInfo
- * @typedef {import("./websocket/close_info.js").WebSocketCloseInfo} WebSocketCloseInfo
- * @typedef {import("./websocket/close_info.js").WebSocketCloseOptions} WebSocketCloseOptions
- * @typedef {import("./websocket/chunk.js").Chunk} Chunk
- * @typedef {import("./websocket/chunk.js").Writes} Writes
  * @typedef {import("./connection/options.js").ConnectionOptions} ConnectionOptions
  * @typedef {import("./transport/names.js").TransportName} TransportName
- * @typedef {import("./platform.js").Platform} Platform
+ * @typedef {import("./upload/error.js").UploadErrorKind} UploadErrorKind
+ * @typedef {import("./upload/options.js").UploadBeginning} UploadBeginning
+ * @typedef {import("./upload/options.js").UploadOptions} UploadOptions
+ * @typedef {import("./upload/options.js").UploadPlatform} UploadPlatform
+ * @typedef {import("./upload/options.js").UploadResult} UploadResult
+ * @typedef {import("./upload/options.js").UploadStore} UploadStore
+ * @typedef {import("./upload/progress.js").UploadProgress} UploadProgress
  */

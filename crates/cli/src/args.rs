@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use http::{HeaderName, HeaderValue};
-use tidegate::{CloseCode, CloseOptions, MAX_REASON_BYTES, Transport};
+use tidegate::{CloseOptions, Transport};
 
 use crate::address::ListenAddress;
+use crate::upload::UploadArgs;
+use crate::uploads::{DemoUploads, ServeUploads};
+use crate::values::{parse_bytes, parse_close, parse_count, parse_header, parse_seconds, parse_size};
 
 /// Talk WebSocket from a terminal or a script, with backpressure from end to end.
 #[derive(Debug, Parser)]
@@ -25,9 +28,10 @@ Examples:
   tidegate listen :9001                       an echo server
   tidegate connect ws://127.0.0.1:9001        lines typed here are messages, messages are lines
   tidegate connect wss://feed.example | jq .  a slow reader slows the server, and loses nothing
+  tidegate upload FILE http://host/uploads    a file, in as many goes as the network needs
 
 Exit codes:
-  0  the connection ended cleanly, whatever its close code, or the server was told to end
+  0  the connection ended cleanly, whatever its close code, the file is uploaded, or the server was told to end
   1  the connection failed or ended uncleanly, or an address, a pipe or a file failed
   2  the command line cannot work";
 
@@ -38,6 +42,7 @@ pub(crate) enum Command {
     Listen(ListenArgs),
     Serve(ServeArgs),
     Demo(DemoArgs),
+    Upload(UploadArgs),
 }
 
 /// Connect to a server: standard input becomes messages, messages become standard output.
@@ -205,7 +210,8 @@ Examples:
   tidegate listen :9443 --tls-cert cert.pem --tls-key key.pem --protocol chat -v
   tidegate listen :0 > url.txt &           for a script: the file holds the URL";
 
-/// Serve channels: each is a URL, published to by POST, and read by WebSocket, EventSource, fetch or polling.
+/// Serve channels, and uploads: a channel is a URL, published to by POST, and read by WebSocket, EventSource, fetch or
+/// polling.
 ///
 /// Prints one line on standard output, the URL of the address really used, and everything else on standard error.
 /// A channel is made when it is first named. It keeps the newest publications, so a reader that comes again goes on
@@ -235,12 +241,15 @@ pub(crate) struct ServeArgs {
     /// Let pages of this origin publish and read, too; may be repeated, and * stands for all
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub(crate) allow_origins: Vec<String>,
+    #[command(flatten)]
+    pub(crate) uploads: ServeUploads,
 }
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
   tidegate serve
   tidegate serve --listen 0.0.0.0:8080 --allow-origin https://app.example
+  tidegate serve --uploads /var/lib/uploads --max-upload 2G
   curl -d 'high water at 12:30' http://127.0.0.1:8080/channels/tides
   curl -N -H 'Accept: text/event-stream' http://127.0.0.1:8080/channels/tides
   tidegate connect ws://127.0.0.1:8080/channels/tides";
@@ -254,6 +263,8 @@ pub(crate) struct DemoArgs {
     /// HOST:PORT, or :PORT for this machine alone; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: ListenAddress,
+    #[command(flatten)]
+    pub(crate) uploads: DemoUploads,
 }
 
 const DEMO_EXAMPLES: &str = "\
@@ -262,72 +273,6 @@ Examples:
   tidegate demo --listen :0
   printf 'My name is John\\n' | tidegate connect -k ws://127.0.0.1:8080/hello
   curl -d 'hello, all' http://127.0.0.1:8080/publish";
-
-fn parse_close(text: &str) -> Result<CloseOptions, String> {
-    let (code, reason) = text.split_once(':').unwrap_or((text, ""));
-    let code: u16 = code.parse().map_err(|_| format!("{code:?} is not a close code"))?;
-    let code = CloseCode::from(code);
-    if !code.may_be_sent() {
-        return Err(format!("{code} may not be sent: use 1000-1003, 1007-1014 or 3000-4999"));
-    }
-    if reason.len() > MAX_REASON_BYTES {
-        return Err(format!("a reason of {} bytes: at most {MAX_REASON_BYTES} fit", reason.len()));
-    }
-    Ok(CloseOptions { close_code: Some(code), reason: reason.to_owned() })
-}
-
-fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let (name, value) = text.split_once(':').ok_or("'Name: value' is needed")?;
-    let parsed = name.trim().parse().map_err(|_| format!("{name:?} is not a header name"))?;
-    let value = value.trim().parse().map_err(|_| format!("the value of {name} cannot be sent"))?;
-    Ok((parsed, value))
-}
-
-fn parse_bytes(text: &str) -> Result<u64, String> {
-    let (digits, shift) = match text.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&text[..at], 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 30),
-        _ => (text, 0),
-    };
-    let number: u64 = digits.parse().map_err(|_| "a number is needed, as 65536, 64K or 16M")?;
-    match number.checked_mul(1 << shift) {
-        Some(bytes) if bytes <= MAX_BYTES => Ok(bytes),
-        _ => Err("at most 4G".to_owned()),
-    }
-}
-
-fn parse_size(text: &str) -> Result<usize, String> {
-    let bytes = parse_bytes(text)?;
-    if bytes > MAX_SIZE {
-        return Err("at most 256M".to_owned());
-    }
-    usize::try_from(bytes).map_err(|error| error.to_string())
-}
-
-fn parse_count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("a number from 1 on is needed".to_owned()),
-        Ok(count) => Ok(count),
-    }
-}
-
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed")?;
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) if !duration.is_zero() && duration <= MAX_TIMEOUT => Ok(duration),
-        _ => Err("more than 0 and at most 86400 seconds".to_owned()),
-    }
-}
-
-/// The largest limit: what a message may take is held in memory.
-const MAX_BYTES: u64 = 4 << 30;
-
-/// The longest message of the fire hose.
-const MAX_SIZE: u64 = 256 << 20;
-
-/// The longest timeout: a day.
-const MAX_TIMEOUT: Duration = Duration::from_secs(86_400);
 
 /// The longest frame that a message of `bytes` may come in: what does not compress grows when it is compressed.
 pub(crate) fn on_the_wire(bytes: u64) -> u64 {
@@ -360,44 +305,6 @@ mod tests {
             let value = name.to_possible_value().unwrap();
             let expected = name.transports().map_or("auto", Transport::name);
             assert_eq!(value.get_name(), expected);
-        }
-    }
-
-    #[test]
-    fn a_close_is_a_code_with_or_without_a_reason() {
-        assert_eq!(parse_close("1000"), Ok(1000.into()));
-        assert_eq!(parse_close("4000:so: long"), Ok((4000, "so: long").into()));
-        for text in ["", ":bye", "1005", "999", "70000", "x"] {
-            assert!(parse_close(text).is_err(), "{text}");
-        }
-        assert!(parse_close(&format!("1000:{}", "x".repeat(124))).is_err());
-    }
-
-    #[test]
-    fn headers_are_split_at_the_first_colon() {
-        let (name, value) = parse_header("X-Time:  12:30 ").unwrap();
-        assert_eq!((name.as_str(), value.as_bytes()), ("x-time", &b"12:30"[..]));
-        for text in ["", "x", ": y", "a b: c", "a: b\nc"] {
-            assert!(parse_header(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn sizes_may_have_a_unit() {
-        assert_eq!(parse_bytes("65536"), Ok(65_536));
-        assert_eq!(parse_bytes("64K"), Ok(65_536));
-        assert_eq!(parse_bytes("4g"), Ok(4 << 30));
-        for text in ["", "K", "-1", "1.5M", "5G", "99999999999999999999", "1é"] {
-            assert!(parse_bytes(text).is_err(), "{text}");
-        }
-        assert!(parse_size("257M").is_err());
-    }
-
-    #[test]
-    fn seconds_may_be_fractions() {
-        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
-        for text in ["", "0", "-1", "nan", "inf", "1e9", "x"] {
-            assert!(parse_seconds(text).is_err(), "{text}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The `tidegate` command: talk WebSocket with backpressure from a terminal.
 //!
 //! ```text
-//! main → args → connect (input → socket → output), listen, serve, demo → address, interrupt, log → exit
+//! main → args → connect (input → socket → output), upload, listen, serve, demo
+//!      → uploads, address, interrupt, log, tls → exit
 //! ```
 
 mod address;
@@ -13,6 +14,10 @@ mod interrupt;
 mod listen;
 mod log;
 mod serve;
+mod tls;
+mod upload;
+mod uploads;
+mod values;
 
 use std::process::ExitCode;
 
@@ -30,5 +35,6 @@ fn main() -> ExitCode {
         Command::Listen(args) => listen::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Upload(args) => upload::run(&args),
     })
 }

@@ -1,30 +1,34 @@
-//! `tidegate serve`: channels, each of them a URL.
+//! `tidegate serve`: channels, each of them a URL, and uploads.
 
 use tidegate_gateway::Settings;
 
 use crate::address::announce;
 use crate::args::ServeArgs;
-use crate::demo::{cannot_listen, run_until_interrupted};
+use crate::demo::{Signal, cannot_listen, run_until_interrupted};
 use crate::exit::{Failure, Outcome, say};
 
 /// Serves channels until somebody wants it to end.
 pub(crate) fn run(args: &ServeArgs) -> Outcome {
-    run_until_interrupted(serve(args))
+    run_until_interrupted(|signal| serve(args, signal))
 }
 
-async fn serve(args: &ServeArgs) -> Outcome {
+async fn serve(args: &ServeArgs, signal: Signal) -> Outcome {
     let failed = |error| cannot_listen(&args.listen, &error);
     let listener = args.listen.bind().await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     announce("http", address)?;
     say("a channel is a URL: post to /channels/NAME, and read it; Ctrl-C ends the server");
-    let settings = Settings::new()
+    let mut settings = Settings::new()
         .max_connections(args.max_connections)
         .max_channels(args.max_channels)
         .history_bytes(args.history)
         .newcomers(args.newcomers)
         .max_publication_bytes(args.max_publication)
         .allow_origins(&args.allow_origins);
-    let served = tidegate_gateway::serve(listener, settings).await;
+    if let Some(uploads) = args.uploads.open().await? {
+        settings = settings.uploads(uploads);
+        say("uploads are taken at /uploads (tus 1.0.0 and the IETF draft), and at /status and /upload");
+    }
+    let served = tidegate_gateway::serve_until(listener, settings, signal.wait()).await;
     served.map_err(|error| Failure::failed(format!("the server failed: {error}")))
 }

@@ -1,6 +1,7 @@
 //! Tidegate's gateway: channels, each of them a URL, open by five plain doors; and what `tidegate demo` serves.
 //!
 //! ```text
+//! routes → uploading → upload ─▶ store      a file goes up, and goes on after whatever cuts it off
 //! routes → doors ─▶ room → chat ─▶ channel      one history, one position per reader, no queue per reader
 //!        │    └────────────▶ front              HTTP for very many connections that wait
 //!        → firehose ─▶ meters                   how much each hose has pushed
@@ -15,10 +16,13 @@ mod echo;
 mod firehose;
 mod front;
 mod hello;
+mod origins;
 mod routes;
 mod settings;
 pub mod upload;
+mod uploading;
 
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
@@ -40,8 +44,27 @@ const DEMO_CONNECTIONS: usize = 1024;
 ///
 /// When the listener itself fails. A lack of file descriptors is waited out, and so is a client that went away.
 pub async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
+    serve_until(listener, settings, std::future::pending()).await
+}
+
+/// As [`serve`], until `signal` is ready. Then accepting stops, polls that are held are answered as if their time had
+/// come, streams end behind what was published, and WebSockets get a Close with 1001. The future is ready when all
+/// that is done, at most 5 s later; what is still open then ends with the process.
+///
+/// # Errors
+///
+/// As [`serve`], before the signal.
+///
+/// # Cancellation
+///
+/// Dropping the future stops accepting, and the draining.
+pub async fn serve_until(
+    listener: TcpListener,
+    settings: Settings,
+    signal: impl Future<Output = ()>,
+) -> io::Result<()> {
     let max_connections = settings.max_connections;
-    front::listen(listener, Arc::new(Gateway::new(settings.doors())), max_connections).await
+    front::listen(listener, Arc::new(Gateway::new(settings)), max_connections, signal).await
 }
 
 /// Serves the demo: the page on `/`, the WebSocket paths `/hello`, `/firehose` and `/echo`, and channels, of which
@@ -55,5 +78,25 @@ pub async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> 
 ///
 /// As [`serve`].
 pub async fn demo(listener: TcpListener) -> io::Result<()> {
-    front::listen(listener, Arc::new(Demo::new()), DEMO_CONNECTIONS).await
+    demo_until(listener, Settings::new(), std::future::pending()).await
+}
+
+/// As [`demo`], with these settings, but never more than 1,024 connections, until `signal` is ready; then as
+/// [`serve_until`].
+///
+/// # Errors
+///
+/// As [`serve`], before the signal.
+///
+/// # Cancellation
+///
+/// As [`serve_until`].
+pub async fn demo_until(
+    listener: TcpListener,
+    settings: Settings,
+    signal: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let max_connections = settings.max_connections.min(DEMO_CONNECTIONS);
+    let settings = settings.max_connections(max_connections);
+    front::listen(listener, Arc::new(Demo::new(settings)), max_connections, signal).await
 }

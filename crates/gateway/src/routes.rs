@@ -6,21 +6,31 @@ use tidegate::Acceptor;
 
 use crate::assets;
 use crate::chat::Chat;
-use crate::doors::{Door, Doors, Kind, Room, Settings};
-use crate::front::{Client, Framing, Handling, Head, Reply, Site, open, send};
+use crate::doors::{Door, Doors, Kind, Room};
+use crate::front::{Client, Framing, Handling, Head, Leaving, Reply, Site, open, send};
+use crate::settings::Settings;
+use crate::upload::Reception;
+use crate::uploading::{self, News, is_news};
 use crate::{echo, firehose, hello};
 
 /// Where the channels are.
 const CHANNELS: &str = "/channels/";
 
-/// What `tidegate serve` offers: channels.
+/// What `tidegate serve` offers: channels, and uploads if there is a place for them.
 pub(crate) struct Gateway {
-    doors: Arc<Doors>,
+    common: Common,
 }
 
-/// What `tidegate demo` offers: a page, what it uses, and channels, of which one is a chat.
-pub(crate) struct Demo {
+/// What is everywhere.
+struct Common {
     doors: Arc<Doors>,
+    reception: Option<Reception>,
+}
+
+/// What `tidegate demo` offers: a page, what it uses, channels, of which one is a chat, and uploads if there is a place
+/// for them.
+pub(crate) struct Demo {
+    common: Common,
     chat: Arc<Chat>,
     meters: firehose::Meters,
     echo_acceptor: Acceptor,
@@ -47,16 +57,49 @@ Tidegate: a channel is a URL.
   tidegate connect WSURL/channels/news                            both ways
 ";
 
+impl Common {
+    fn new(settings: Settings) -> Self {
+        let (doors, uploads) = settings.into_parts();
+        let origins = doors.origins.clone();
+        let doors = Arc::new(Doors::new(doors));
+        let news = || Arc::new(News::new(doors.clone(), CHANNELS));
+        let reception = uploads.map(|uploads| Reception::new(uploads.watched_by(news())).origins(origins));
+        Self { doors, reception }
+    }
+
+    /// The uploads, if the path is theirs.
+    fn reception(&self, path: &str) -> Option<&Reception> {
+        self.reception.as_ref().filter(|reception| reception.serves(path))
+    }
+
+    /// Bodies that are on their way come to an end, with what came made durable, and channels after them.
+    async fn leave(&self) {
+        if let Some(reception) = &self.reception {
+            reception.uploads().settle().await;
+        }
+        self.doors.leave().await;
+    }
+
+    /// The door of a channel that is nothing special.
+    fn door(&self, name: &str) -> Door {
+        let is_news = self.reception.is_some() && is_news(name);
+        Door::new(name, Kind::Any, if is_news { Room::News } else { Room::Plain })
+    }
+}
+
 impl Gateway {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { doors: Arc::new(Doors::new(settings)) }
+        Self { common: Common::new(settings) }
     }
 }
 
 impl Site for Gateway {
     fn handle(self: &Arc<Self>, head: &Head<'_>, client: Client) -> Handling {
+        if let Some(reception) = self.common.reception(head.path()) {
+            return uploading::handle(reception, head, client);
+        }
         match head.path().strip_prefix(CHANNELS) {
-            Some(name) => self.doors.handle(&Door::new(name, Kind::Any, Room::Plain), head, client),
+            Some(name) => self.common.doors.handle(&self.common.door(name), head, client),
             None if head.path() == "/" => read_only(head, client, || {
                 let host = head.header("host").unwrap_or("localhost");
                 let text = WELCOME
@@ -67,17 +110,24 @@ impl Site for Gateway {
             None => reply(client, head, Reply::reason(404, NOTHING)),
         }
     }
+
+    fn leave(&self) -> Leaving<'_> {
+        Box::pin(self.common.leave())
+    }
 }
 
 impl Demo {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let common = Common::new(settings);
+        // They end together.
+        let acceptor = || Acceptor::new().connections(common.doors.connections());
         Self {
-            doors: Arc::new(Doors::new(Settings::default())),
             chat: Arc::default(),
             meters: firehose::Meters::default(),
-            echo_acceptor: Acceptor::new(),
-            firehose_acceptor: Acceptor::new().config(firehose::config()),
-            hello_acceptor: Acceptor::new().config(hello::config()),
+            echo_acceptor: acceptor(),
+            firehose_acceptor: acceptor().config(firehose::config()),
+            hello_acceptor: acceptor().config(hello::config()),
+            common,
         }
     }
 
@@ -88,6 +138,9 @@ impl Demo {
 
 impl Site for Demo {
     fn handle(self: &Arc<Self>, head: &Head<'_>, client: Client) -> Handling {
+        if let Some(reception) = self.common.reception(head.path()) {
+            return uploading::handle(reception, head, client);
+        }
         let door = match head.path() {
             "/chat" => self.chat_door(Kind::Socket),
             "/subscribe" => self.chat_door(Kind::Subscribe),
@@ -104,11 +157,15 @@ impl Site for Demo {
             "/firehose/pushed" => return read_only(head, client, || self.pushed(head.query())),
             path => match path.strip_prefix(CHANNELS) {
                 Some(CHAT) => self.chat_door(Kind::Any),
-                Some(name) => Door::new(name, Kind::Any, Room::Plain),
+                Some(name) => self.common.door(name),
                 None => return read_only(head, client, || file(path)),
             },
         };
-        self.doors.handle(&door, head, client)
+        self.common.doors.handle(&door, head, client)
+    }
+
+    fn leave(&self) -> Leaving<'_> {
+        Box::pin(self.common.leave())
     }
 }
 

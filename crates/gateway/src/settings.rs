@@ -1,17 +1,20 @@
 //! What whoever runs the gateway can choose.
 
-use crate::doors::{self, Origins};
+use crate::doors;
+use crate::origins::Origins;
+use crate::upload::Uploads;
 
 /// The limits of a gateway. All have finite defaults.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     pub(crate) max_connections: usize,
     doors: doors::Settings,
+    uploads: Option<Uploads>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_connections: 65_536, doors: doors::Settings::default() }
+        Self { max_connections: 65_536, doors: doors::Settings::default(), uploads: None }
     }
 }
 
@@ -23,10 +26,12 @@ impl Settings {
     }
 
     /// How many connections there may be at a time; 65,536 by default. Each costs about 1 KiB while it waits, and a
-    /// file descriptor. Further clients wait in the listener's queue.
+    /// file descriptor. Further clients wait in the listener's queue. Sessions, which are
+    /// there when nothing carries them too, are at most as many.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections.max(1);
+        self.doors.max_connections = self.max_connections;
         self
     }
 
@@ -68,20 +73,35 @@ impl Settings {
         self
     }
 
-    /// Pages of these origins may publish and read too, written as browsers do: `https://app.example`; `*` stands for
+    /// Pages of these origins may publish, read and upload too, written as browsers do: `https://app.example`; `*` stands for
     /// all. By default only pages of the same host may.
     #[must_use]
     pub fn allow_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let origins: Vec<String> = origins.into_iter().map(Into::into).collect();
-        self.doors.origins = match origins.is_empty() {
-            _ if origins.iter().any(|origin| origin == "*") => Origins::Any,
-            true => Origins::Same,
-            false => Origins::List(origins),
-        };
+        self.doors.origins = Origins::of(origins);
         self
     }
 
-    pub(crate) fn doors(self) -> doors::Settings {
-        self.doors
+    /// Takes uploads: tus 1.0.0 and the IETF draft at `/uploads`, the tutorial's scheme at `/status` and `/upload`. None
+    /// by default. Everybody may upload who reaches the server, and read what he knows the URL of; how far an upload has
+    /// come, others can follow at a channel whose name begins with `upload-`, to which nobody else may publish.
+    #[must_use]
+    pub fn uploads(mut self, uploads: Uploads) -> Self {
+        self.uploads = Some(uploads);
+        self
+    }
+
+    pub(crate) fn into_parts(self) -> (doors::Settings, Option<Uploads>) {
+        (self.doors, self.uploads)
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { max_connections, doors, uploads } = self;
+        f.debug_struct("Settings")
+            .field("max_connections", max_connections)
+            .field("doors", doors)
+            .field("uploads", &uploads.is_some())
+            .finish()
     }
 }

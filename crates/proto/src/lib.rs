@@ -14,5 +14,6 @@
 pub mod credit;
 mod parameters;
 pub mod session;
+pub mod upload;
 mod varint;
 pub mod websocket;

@@ -14,5 +14,6 @@ mod polling;
 mod positions;
 mod publishing;
 mod server;
+mod sessions;
 mod sockets;
 mod tutorial;

@@ -13,6 +13,7 @@ mod exit_codes;
 mod http2;
 mod idle;
 mod interrupt;
+mod leaving;
 mod peer;
 mod process;
 mod tls;

@@ -31,8 +31,17 @@ pub(crate) struct Left {
 impl Tidegate {
     /// Starts the command with these arguments and a pipe at each end.
     pub(crate) fn start<'a>(args: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::start_with(args, [])
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_with<'a, 'b>(
+        args: impl IntoIterator<Item = &'a str>,
+        environment: impl IntoIterator<Item = (&'b str, &'b Path)>,
+    ) -> Self {
         let mut child = Command::new(binary())
             .args(args)
+            .envs(environment)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

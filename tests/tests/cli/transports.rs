@@ -92,3 +92,24 @@ fn an_unknown_transport_is_a_usage_error() {
     assert_eq!(left.code, Some(2));
     assert!(left.stderr.contains("long-poll"), "{}", left.stderr);
 }
+
+/// What is published to a channel comes to whoever reads it, whatever carries them.
+#[test]
+fn a_channel_is_read_and_published_to_over_every_transport() {
+    let mut server = Tidegate::start(["serve", "--listen", "127.0.0.1:0"]);
+    let url = format!("{}/channels/tides", server.stdout_line());
+    let mut input = String::new();
+    for (number, transport) in ["auto", "websocket", "stream", "sse", "long-poll", "poll"].iter().enumerate()
+    {
+        let line = format!("line {number}\n");
+        let mut client = Tidegate::start(["connect", "-t", transport, "--keep-open", &url]);
+        client.feed(line.clone().into_bytes());
+        input.push_str(&line);
+        // The history comes first.
+        for expected in input.lines() {
+            assert_eq!(client.stdout_line(), expected, "{transport}");
+        }
+        client.signal("INT");
+        assert_eq!(client.finish().code, Some(0), "{transport}");
+    }
+}

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidegate::{Connection, Opened, Readable, Transport, Writable};
+use tidegate::{Budget, Connection, Opened, Readable, Transport, Writable};
 use tidegate_tests::raw::soon;
 use tokio::sync::{Notify, oneshot};
 
 use crate::over_each_transport;
+use crate::proxy::{Proxy, Rules};
 use crate::server::Server;
 
 /// The window to begin with, and what a message costs.
@@ -113,3 +114,42 @@ over_each_transport!(
     a_client_that_does_not_read_stops_the_server,
     a_server_that_does_not_read_stops_the_client,
 );
+
+async fn what_a_client_keeps_counts_in_its_budget(transport: Transport) {
+    let budget = Budget::new(16 << 20);
+    let server = Server::echo();
+    let proxy = Proxy::start(server.address(), 3).await;
+    let connection = Connection::builder(proxy.url())
+        .transports([transport])
+        .client(|client| client.budget(&budget))
+        .connect()
+        .unwrap();
+    let Opened { mut readable, mut writable, .. } = soon(connection.opened()).await.unwrap();
+    soon(writable.write("first")).await.unwrap();
+    assert_eq!(soon(readable.read()).await.unwrap(), Some("first".into()));
+    proxy.rules(Rules { bad_gateway: 1000, ..Default::default() });
+    proxy.kill_all();
+    // The session takes all of it at once, and nothing carries it.
+    const COUNT: usize = 12;
+    for _ in 0..COUNT {
+        soon(writable.write(vec![7; 16 << 10])).await.unwrap();
+    }
+    soon(async {
+        while budget.used() < (COUNT - 2) * (16 << 10) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    proxy.rules(Rules::default());
+    for _ in 0..COUNT {
+        assert_eq!(soon(readable.read()).await.unwrap().unwrap().into_bytes().len(), 16 << 10);
+    }
+    soon(async {
+        while budget.used() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+over_each_transport!(what_a_client_keeps_counts_in_its_budget);

@@ -19,6 +19,7 @@ const CHAOS: Rules = Rules {
     cut_within: Some(500_000),
     half_open: 80,
     bad_gateway: 100,
+    not_found: false,
     swallows_upgrades: false,
     buffers_streams: false,
 };

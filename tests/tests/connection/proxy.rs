@@ -26,6 +26,8 @@ pub(crate) struct Rules {
     pub(crate) half_open: u64,
     /// So many of a thousand connections get 502 in the place of an answer.
     pub(crate) bad_gateway: u64,
+    /// Whatever is asked gets 404 in the place of an answer.
+    pub(crate) not_found: bool,
     /// A request to open a WebSocket is never answered.
     pub(crate) swallows_upgrades: bool,
     /// The answers that do not end are never passed on.
@@ -138,6 +140,9 @@ async fn relay(mut client: TcpStream, control: &Control) -> std::io::Result<()> 
     let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
     if control.hits(rules.bad_gateway) {
         return client.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
+    }
+    if rules.not_found {
+        return client.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nwhat?").await;
     }
     if rules.swallows_upgrades && text.contains("\r\nupgrade: websocket") {
         return copy(&mut client, &mut sink()).await.map(drop);

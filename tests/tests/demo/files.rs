@@ -16,14 +16,23 @@ async fn every_file_of_the_page_is_served_with_its_type() {
         "lane",
         "links",
         "plot",
+        "progress_bar",
         "reconnect",
         "terminal",
         "tutorial",
+        "tutorial-upload",
+        "upload",
+        "upload_row",
+        "viewer",
     ];
     let mut files: Vec<_> = modules.iter().map(|name| (format!("/{name}.js"), JS)).collect();
     files.push(("/".into(), "text/html; charset=utf-8"));
-    files.push(("/tutorial.html".into(), "text/html; charset=utf-8"));
-    files.push(("/style.css".into(), "text/css; charset=utf-8"));
+    for page in ["tutorial", "tutorial-upload", "upload"] {
+        files.push((format!("/{page}.html"), "text/html; charset=utf-8"));
+    }
+    for style in ["style", "upload"] {
+        files.push((format!("/{style}.css"), "text/css; charset=utf-8"));
+    }
     for (path, content_type) in files {
         let response = demo.get(&path).await;
         assert_eq!(response.status, 200, "{path}");

@@ -1,7 +1,9 @@
 //! The end of a session (docs/sessions.md, section 7).
 
+use std::time::Duration;
+
 use http::StatusCode;
-use tidegate::{CloseCode, Connection};
+use tidegate::{Acceptor, CloseCode, Connection, Credits};
 use tokio::sync::mpsc;
 
 use super::client::{Client, ask, get};
@@ -12,8 +14,15 @@ use super::rig::{Server, acceptor};
 async fn telling(
     close: Option<(u16, &'static str)>,
 ) -> (Server, mpsc::Receiver<Result<(u16, String), Option<u16>>>) {
+    telling_by(acceptor(), close).await
+}
+
+async fn telling_by(
+    acceptor: Acceptor,
+    close: Option<(u16, &'static str)>,
+) -> (Server, mpsc::Receiver<Result<(u16, String), Option<u16>>>) {
     let (tell, told) = mpsc::channel(8);
-    let server = Server::start(acceptor(), move |connection: Connection| {
+    let server = Server::start(acceptor, move |connection: Connection| {
         let tell = tell.clone();
         async move {
             let ended = match close {
@@ -78,6 +87,23 @@ async fn the_server_ends_it() {
     let last = stream.next().await;
     assert_eq!((last.code, last.number()), (DETACHED, 3));
     assert_eq!(stream.try_next().await, None);
+    assert_eq!(told.recv().await, Some(Ok((4321, "over".into()))));
+}
+
+#[tokio::test]
+async fn an_end_waits_for_a_client_that_is_away() {
+    let time = Duration::from_millis(100);
+    let acceptor = acceptor().credits(Credits::default().close_timeout(time));
+    let (server, mut told) = telling_by(acceptor, Some((4321, "over"))).await;
+    let (mut client, stream) = Client::open(&server, "/", 1 << 18).await;
+    drop(stream);
+    // Several times what a peer that is there has for its END.
+    tokio::time::sleep(8 * time).await;
+    assert!(told.try_recv().is_err(), "given up, though the session is kept");
+    let mut stream = client.attach().await;
+    while stream.next().await.code != END {}
+    client.received += 1;
+    client.post(&frames::end(4321, "over")).await;
     assert_eq!(told.recv().await, Some(Ok((4321, "over".into()))));
 }
 

@@ -50,7 +50,7 @@ async fn an_allowed_page_sees_the_answers() {
     let answer = ask(server.address, request(Method::OPTIONS, "/?session=a&from=0", "", &asking)).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert_eq!(answer.header("access-control-allow-origin"), Some(page));
-    assert_eq!(answer.header("access-control-allow-methods"), Some("GET, POST"));
+    assert_eq!(answer.header("access-control-allow-methods"), Some("GET, POST, DELETE"));
     assert_eq!(answer.header("access-control-allow-headers"), Some("content-type"));
     // Refusals too: a page must be able to tell a 404 from a network that is down.
     let unknown = ask(
@@ -65,9 +65,33 @@ async fn an_allowed_page_sees_the_answers() {
     assert!(
         unknown
             .header("access-control-expose-headers")
-            .is_some_and(|names| names.contains("tidegate-position"))
+            .is_some_and(|names| names.contains("tidegate-position") && names.contains("tidegate-session"))
     );
     assert_eq!(unknown.header("vary"), Some("origin"));
+}
+
+#[tokio::test]
+async fn where_everybody_may_ask_nobody_sees_what_is_the_users() {
+    let page = ("origin", "https://anywhere.example");
+    let seen = async |policy: OriginPolicy, headers: &[(&str, &str)]| {
+        let server = Server::start(acceptor().origins(policy), echo).await;
+        let answer = ask(server.address, request(Method::GET, "/?transport=poll", "", headers)).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        (
+            answer.header("access-control-allow-origin").map(str::to_owned),
+            answer.header("access-control-allow-credentials").map(str::to_owned),
+        )
+    };
+    let (origin, yes) = (Some(page.1.to_owned()), Some("true".to_owned()));
+    // Browsers ask with credentials whether they have any or not.
+    assert_eq!(seen(OriginPolicy::Any, &[page]).await, (origin.clone(), yes.clone()));
+    for secret in [("cookie", "user=1"), ("authorization", "Basic dTpw")] {
+        assert_eq!(seen(OriginPolicy::Any, &[page, secret]).await, (origin.clone(), None));
+        let listed = OriginPolicy::List(vec![page.1.to_owned()]);
+        assert_eq!(seen(listed, &[page, secret]).await, (origin.clone(), yes.clone()));
+        let checked = OriginPolicy::Check(std::sync::Arc::new(|_, _| true));
+        assert_eq!(seen(checked, &[page, secret]).await, (origin.clone(), yes.clone()));
+    }
 }
 
 #[tokio::test]

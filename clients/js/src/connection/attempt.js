@@ -4,6 +4,7 @@ import { attachLongPoll } from "../transport/long_poll.js";
 import { attachPoll } from "../transport/poll.js";
 import { attachStream } from "../transport/http_stream.js";
 import { attachWebSocket } from "../transport/websocket.js";
+import { endSession } from "../transport/request.js";
 
 /**
  * @type {Record<TransportName, (order: Order, events: import("../transport/attachment.js").AttachmentEvents) =>
@@ -37,6 +38,11 @@ export class Attempt {
   #heard;
   #platform;
   #isClosed = false;
+  /** Whether it opens a session, where it does not resume one. */
+  #isOpening = false;
+  #order;
+  /** Set once it has lost, while it is waited for what it opens. @type {any} */
+  #leaving;
   /** @type {import("../transport/attachment.js").Attachment | undefined} */
   #attachment;
   /** @type {import("../session/incoming.js").Incoming | undefined} */
@@ -51,19 +57,25 @@ export class Attempt {
   constructor(name, order, session, events) {
     this.name = name;
     this.#platform = order.platform;
+    this.#order = order;
     this.#heard = this.#clocks();
     const onEnd = (/** @type {Ending} */ ending) => {
       if (this.#isClosed) return;
-      this.#isClosed = true;
-      events.onEnd(this, ending);
+      const hasLost = this.#leaving !== undefined;
+      this.close();
+      if (!hasLost) events.onEnd(this, ending);
     };
     const own = {
-      onAttached: (/** @type {import("../session/frames.js").Attached} */ attached) =>
-        !this.#isClosed && events.onAttached(this, attached),
+      onAttached: (/** @type {import("../session/frames.js").Attached} */ attached) => {
+        if (this.#leaving !== undefined) this.#disown(attached.session);
+        return !this.#isClosed && events.onAttached(this, attached);
+      },
       onDetached: (/** @type {number} */ why) => this.#isClosed || events.onDetached(this, why),
     };
     const position = () => {
-      const asked = order.position();
+      // Whoever has lost must not take over the session of the winner.
+      const asked = this.#leaving === undefined ? order.position() : { session: "", after: 0 };
+      this.#isOpening = asked.session === "";
       this.askedFor = asked.after;
       return asked;
     };
@@ -113,13 +125,29 @@ export class Attempt {
     this.#attachment?.nudge?.();
   }
 
+  /** Another has won. If this one opens a session, it does not leave it behind. */
+  leave() {
+    if (!this.#isOpening) return this.close();
+    if (!this.#isClosed) this.#leaving = this.#platform.setTimeout(() => this.close(), LEAVE_MS);
+  }
+
   close() {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#platform.clearTimeout(this.#leaving);
     this.#attachment?.close();
+  }
+
+  /** @param {string} session that it has opened, and nobody wants */
+  #disown(session) {
+    this.close();
+    endSession(this.#order, session);
   }
 
   #clocks() {
     return { steady: this.#platform.now(), wall: Date.now() };
   }
 }
+
+/** How long a session is kept to which nobody says HELLO (docs/sessions.md, section 5). */
+const LEAVE_MS = 10_000;

@@ -35,6 +35,8 @@ export class Line {
   #current;
   /** @type {Race | undefined} */
   #race;
+  /** Who came too late, of the last race. @type {Attempt[]} */
+  #losers = [];
   #isOver = false;
   #isFinishing = false;
   #lostAt = 0;
@@ -43,6 +45,8 @@ export class Line {
   #progress = 0;
   #ackedAt = 0;
   #riseMs = RISE_FIRST_MS;
+  /** Whether what carries it is there because the one before may have been lost, and nothing has come since. */
+  #isRenewed = false;
   /** @type {Timers<"retry" | "rise" | "look" | "ack" | "finish">} */
   #timers;
 
@@ -82,6 +86,7 @@ export class Line {
   /** Something has come. */
   received() {
     if (this.#isOver) return;
+    this.#isRenewed = false;
     if (!this.#current?.isTwoWay) return this.#poster.wake();
     const isOld = this.#platform.now() - this.#ackedAt >= ACK_MS;
     if (isOld || this.#session.owedBytes >= ACK_BYTES) return this.#acknowledge();
@@ -100,7 +105,24 @@ export class Line {
     this.#poster.hurry();
     const names = isGrave ? this.#settings.transports : this.#inOrder();
     if (!this.#current) this.#retryIn(0, names);
-    else if (isGrave || this.#current.silentMs > SUSPECT_MS) this.#renew(names);
+    else if (isGrave || this.#current.silentMs > SUSPECT_MS) this.#tryBeside(names);
+  }
+
+  /**
+   * The peer has not said what it should have. Gives up what carries it, if that may be lost, and tries at once; but
+   * only once where all that we sent has arrived, for then it may as well be that the peer says nothing.
+   *
+   * @returns {boolean} whether it does
+   */
+  renew() {
+    const { replay } = this.#session;
+    const isSilent = (this.#current?.silentMs ?? 0) >= UNHEARD_MS;
+    if (!isSilent || (replay.isEmpty && this.#isRenewed)) return false;
+    this.#isRenewed = true;
+    // A POST in flight may be lost the same way.
+    this.#poster.stop();
+    this.#lost(true);
+    return true;
   }
 
   /** The page goes away: what there is to say is said at once. */
@@ -124,7 +146,8 @@ export class Line {
   /** Ends without a word. */
   stop() {
     this.#isOver = true;
-    this.#race?.stop();
+    this.#stopRace();
+    for (const loser of this.#losers) loser.close();
     this.#poster.stop();
     this.#current?.close();
     this.#timers.clearAll();
@@ -143,8 +166,7 @@ export class Line {
     };
     this.#timers.clear("retry");
     this.#timers.clear("rise");
-    this.#race?.stop();
-    this.#race = undefined;
+    this.#stopRace();
     const begin = (/** @type {TransportName} */ name) => new Attempt(name, order, session, attempted);
     this.#race = new Race(names, this.#platform, begin, (endings) => this.#failed(endings));
   }
@@ -163,7 +185,8 @@ export class Line {
     if (attempt === this.#current) return true;
     // That our last words have arrived may have been the news.
     if (this.#isOver) return false;
-    this.#race?.stop(attempt);
+    this.#losers = this.#race?.stop(attempt) ?? [];
+    for (const loser of this.#losers) loser.leave();
     this.#race = undefined;
     this.#current?.close();
     this.#current = attempt;
@@ -187,6 +210,11 @@ export class Line {
     this.#riseLater(attempt);
   }
 
+  #stopRace() {
+    for (const attempt of this.#race?.stop() ?? []) attempt.close();
+    this.#race = undefined;
+  }
+
   /** @param {Attempt} attempt that carries it now */
   #riseLater(attempt) {
     if (attempt.name !== this.#settings.transports[0]) this.#timers.set("rise", this.#riseMs, () => this.#rise());
@@ -201,7 +229,7 @@ export class Line {
   }
 
   /** Another is tried beside this one. @param {TransportName[]} names */
-  #renew(names) {
+  #tryBeside(names) {
     if (!this.#race) this.#try(names);
   }
 
@@ -219,8 +247,7 @@ export class Line {
     if (this.#isOver) return;
     // What was asked for may have been acknowledged by a POST that was faster.
     const isOld = ending.status === 410 && attempt.askedFor < this.#session.received;
-    const isGone = ending.status === 404 || (ending.status === 410 && !isOld);
-    if (this.#session.id && isGone) return this.#end("gone");
+    if (this.#session.id && ending.isLost && !isOld) return this.#end("gone");
     if (attempt === this.#current) this.#lost(ending.status === 502, ending);
     else this.#race?.ended(attempt, ending);
   }
@@ -237,8 +264,7 @@ export class Line {
     this.#events.onDetached();
     const isTried = this.#race?.isFull(this.#settings.transports.length);
     if (isTried) return;
-    this.#race?.stop();
-    this.#race = undefined;
+    this.#stopRace();
     this.#retryIn(this.#delay(atOnce, ending));
   }
 
@@ -278,7 +304,7 @@ export class Line {
       const isLate = Date.now() - before > LOOK_MS + LATE_MS;
       const current = this.#current;
       if (current && current.overdueMs > 0) this.#lost(true);
-      else if (current && this.#isUnheard()) this.#renew(this.#inOrder());
+      else if (current && this.#isUnheard()) this.#tryBeside(this.#inOrder());
       else if (isLate) this.probe(false);
       if (!this.#isOver) this.#look();
     });

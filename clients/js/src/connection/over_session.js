@@ -44,7 +44,10 @@ export class OverSession {
     });
     this.#line = new Line(this.#session, request, {
       onAttached: (transport) => this.#attached(transport),
-      onDetached: () => request.onTransport(""),
+      onDetached: () => {
+        this.#credited?.detached();
+        request.onTransport("");
+      },
       onOver: (how) => this.#over(how),
     });
     this.#stopListening = listen({
@@ -83,7 +86,7 @@ export class OverSession {
   #attached(transport) {
     const { platform, credits, protocols, onTransport } = this.#request;
     onTransport(transport);
-    if (this.#credited) return;
+    if (this.#credited) return this.#credited.attached();
     const { replay } = this.#session;
     const outlet = {
       get hasRoom() {
@@ -98,6 +101,7 @@ export class OverSession {
       },
       // `look` is called when the server has acknowledged something.
       whenRoom: () => {},
+      renew: () => this.#line.renew(),
       stop: () => {},
     };
     const socket = { extensions: "", close: () => this.#finish() };

@@ -52,13 +52,14 @@ export class Race {
     else if (this.#running.size === 0) this.#fail();
   }
 
-  /** All are given up but the one that has won, if one has. @param {Attempt} [winner] */
+  /** All but the one that has won, if one has, are given up: to whoever calls this. @param {Attempt} [winner] */
   stop(winner) {
     this.#isOver = true;
     this.#platform.clearTimeout(this.#timer);
     this.#platform.clearTimeout(this.#limit);
-    for (const attempt of this.#running) if (attempt !== winner) attempt.close();
+    const losers = [...this.#running].filter((attempt) => attempt !== winner);
     this.#running.clear();
+    return losers;
   }
 
   /** @param {number} then when the one behind it is tried */
@@ -71,7 +72,7 @@ export class Race {
   }
 
   #fail() {
-    this.stop();
+    for (const attempt of this.stop()) attempt.close();
     this.#onFailed(this.#endings);
   }
 }

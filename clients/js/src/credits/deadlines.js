@@ -13,6 +13,8 @@ export class Deadlines {
   #timer;
   #wait = "";
   #endBy = Infinity;
+  /** Since when the time for ending stands still. @type {number | undefined} */
+  #pausedAt;
 
   /** @param {import("../platform.js").Platform} platform @param {DeadlineEvents} events */
   constructor(platform, events) {
@@ -31,8 +33,24 @@ export class Deadlines {
   /** We are about to end. */
   ending() {
     if (this.#wait === "end" || this.#wait === "close") return;
-    this.#endBy = this.#platform.now() + END_AT_MOST_MS;
+    const now = this.#platform.now();
+    this.#endBy = now + END_AT_MOST_MS;
+    if (this.#pausedAt !== undefined) this.#pausedAt = now;
     this.#expectEnd();
+  }
+
+  /** Nothing carries the conversation, so nothing can come: the time for ending stands still. */
+  pause() {
+    this.#pausedAt ??= this.#platform.now();
+    if (this.#wait === "end") this.#platform.clearTimeout(this.#timer);
+  }
+
+  /** Something carries it again. */
+  resume() {
+    if (this.#pausedAt === undefined) return;
+    this.#endBy += this.#platform.now() - this.#pausedAt;
+    this.#pausedAt = undefined;
+    if (this.#wait === "end") this.#expectEnd();
   }
 
   /** The peer has sent something. */
@@ -50,6 +68,9 @@ export class Deadlines {
   }
 
   #expectEnd() {
+    this.stop();
+    this.#wait = "end";
+    if (this.#pausedAt !== undefined) return;
     const left = Math.min(END_MS, this.#endBy - this.#platform.now());
     this.#set("end", Math.max(left, 0), this.#events.onNoEnd);
   }

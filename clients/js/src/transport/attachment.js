@@ -17,6 +17,8 @@
  *
  * @typedef {object} Ending
  * @property {number} status of the answer that is no attachment; 0 where there was none. A WebSocket's 4404 is 404
+ * @property {boolean} [isLost] whether a server of sessions says that the session, or the position, is not there; a
+ *   404 of somebody else, say a proxy whose server is away, says nothing of it
  * @property {number} [retryAfterMs]
  *
  * @typedef {object} Attachment

@@ -35,9 +35,10 @@ export class Poster {
     this.#backoff = new Backoff(random);
   }
 
-  /** From now on the client's frames go by POST. */
+  /** From now on the client's frames go by POST. The server has just been heard, so no try waits any longer. */
   start() {
     this.#isOn = true;
+    this.hurry();
     this.wake();
   }
 
@@ -116,7 +117,8 @@ export class Poster {
   #answered(response, from, count, position) {
     const { pushed } = this.#session.replay;
     const said = response.headers.get(POSITION);
-    if (response.status === 404 || response.status === 410) return this.#gone();
+    const { status, isLost, retryAfterMs } = refusalOf(response);
+    if (isLost) return this.#gone();
     const has = said === null ? (response.ok ? from + count : from) : Number(said);
     // It has lost what it had acknowledged, or has what was never sent: it is another session.
     const isSame = Number.isSafeInteger(has) && has >= from && has <= pushed;
@@ -128,7 +130,6 @@ export class Poster {
       this.#events.onPosted();
       return has > from || count === 0 ? 0 : this.#backoff.next();
     }
-    const { status, retryAfterMs } = refusalOf(response);
     if (retryAfterMs !== undefined) return Math.max(retryAfterMs, 1);
     const isFirst = this.#backoff.tries === 0;
     const wait = this.#backoff.next();

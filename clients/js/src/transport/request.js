@@ -80,11 +80,24 @@ export async function getHeldBody(what) {
   }
 }
 
+/**
+ * Ends a session that nobody wants.
+ *
+ * @param {import("./attachment.js").Order} order by which it was opened
+ * @param {string} session
+ */
+export function endSession({ url, platform }, session) {
+  const asking = platform.fetch(withParameters(overHttp(url), { session }), { ...AS_WEBSOCKET, method: "DELETE" });
+  // Then it ends by itself before long.
+  asking.catch(() => {});
+}
+
 /** Cookies are sent to whatever origin, as a handshake does. @type {RequestInit} */
 export const AS_WEBSOCKET = { cache: "no-store", credentials: "include" };
 
 /** @param {Response} response @returns {import("./attachment.js").Ending} */
-export function refusalOf(response) {
-  const seconds = Number(response.headers.get("retry-after") ?? NaN);
-  return seconds >= 0 ? { status: response.status, retryAfterMs: seconds * 1000 } : { status: response.status };
+export function refusalOf({ status, headers }) {
+  const isLost = (status === 404 || status === 410) && headers.get("tidegate-session") === "lost";
+  const seconds = Number(headers.get("retry-after") ?? NaN);
+  return seconds >= 0 ? { status, isLost, retryAfterMs: seconds * 1000 } : { status, isLost };
 }

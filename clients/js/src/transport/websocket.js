@@ -36,7 +36,7 @@ export function attachWebSocket(order, events) {
   });
   // Not every runtime tells a `close` when it never opened.
   socket.addEventListener("error", () => end(BROKEN));
-  socket.addEventListener("close", ({ code }) => end(code > 4400 && code < 4500 ? { status: code - 4000 } : BROKEN));
+  socket.addEventListener("close", ({ code }) => end(endingOf(code)));
   return {
     silenceMs: SILENCE_MS,
     send: (frames) => {
@@ -47,6 +47,12 @@ export function attachWebSocket(order, events) {
       socket.close();
     },
   };
+}
+
+/** @param {number} code @returns {import("./attachment.js").Ending} */
+function endingOf(code) {
+  if (code <= 4400 || code >= 4500) return BROKEN;
+  return { status: code - 4000, isLost: code === 4404 || code === 4410 };
 }
 
 /** `WebSocket.OPEN`. */

@@ -7,9 +7,11 @@ import { answerFile } from "../browser/serve.mjs";
 /**
  * @typedef {object} Weather what it does to requests from now on
  * @property {"pass" | "swallow" | "refuse"} [upgrade] swallow: it never answers a handshake; refuse: 400
+ * @property {Promise<void>} [hold] until when GETs wait before they are handed on
  * @property {boolean} [buffer] it hands a response on when it has all of it
  * @property {number} [bad] which part of the requests is answered 502
  * @property {boolean} [away] there is nobody to connect to: everything is 502
+ * @property {number} [lost] the status that everything is answered with, for the proxy knows no such server (yet)
  */
 
 export class Chaos {
@@ -17,6 +19,8 @@ export class Chaos {
   weather = {};
   /** How many requests and handshakes came. @type {string[]} */
   seen = [];
+  /** The status of each answer. @type {number[]} */
+  answered = [];
   url = "";
   #target;
   #server = createServer((request, response) => this.#http(request, response));
@@ -64,12 +68,14 @@ export class Chaos {
     if (/^\/(src|test)\//.test(request.url ?? "")) return answerFile(request, response);
     const query = new URL(request.url ?? "", "http://x").searchParams;
     this.seen.push(query.get("transport") ?? `${request.method}`);
-    if (this.weather.away || this.#random() < (this.weather.bad ?? 0)) {
+    const { away, bad = 0, lost } = this.weather;
+    if (lost || away || this.#random() < bad) {
       request.resume();
-      return response.writeHead(502, { "access-control-allow-origin": "*" }).end("bad gateway\n");
+      return response.writeHead(lost ?? 502, { "access-control-allow-origin": "*" }).end("no server\n");
     }
     const { hostname, port } = this.#target;
     const { method, url, headers } = request;
+    if (method === "GET") await this.weather.hold;
     const up = ask({ hostname, port, method, path: url, headers, agent: false });
     const { socket } = request;
     this.#live.set(socket, () => {
@@ -92,6 +98,7 @@ export class Chaos {
   /** @param {import("node:http").IncomingMessage} answer @param {import("node:http").ServerResponse} response */
   #answer(answer, response) {
     const { statusCode = 502, headers } = answer;
+    this.answered.push(statusCode);
     answer.on("error", () => response.destroy());
     if (!this.weather.buffer) {
       response.writeHead(statusCode, headers);
@@ -111,7 +118,8 @@ export class Chaos {
   #upgrade(request, socket, head) {
     this.seen.push("websocket");
     socket.on("error", () => {});
-    const { upgrade = "pass", away, bad = 0 } = this.weather;
+    const { upgrade = "pass", away, bad = 0, lost } = this.weather;
+    if (lost) return socket.end(`HTTP/1.1 ${lost} Lost\r\ncontent-length: 0\r\n\r\n`);
     if (away || this.#random() < bad) return socket.end("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
     if (upgrade === "refuse") return socket.end("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
     this.#live.set(socket, () => {});

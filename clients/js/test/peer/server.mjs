@@ -141,6 +141,7 @@ export async function startServer() {
     close,
     forget: () => sessions.closeAll(),
     detach: (/** @type {number} */ why) => sessions.detachAll(why),
+    sessions: () => sessions.count,
     meter: (/** @type {string} */ id) => meters.get(id),
   };
 }

@@ -7,8 +7,11 @@ const ALWAYS = {
   "cache-control": "no-store",
   "access-control-allow-credentials": "true",
   "access-control-allow-headers": "content-type",
-  "access-control-expose-headers": "tidegate-position, retry-after",
+  "access-control-allow-methods": "DELETE",
+  "access-control-expose-headers": "tidegate-position, tidegate-session, retry-after",
 };
+/** With a 404 or 410 that is about a session. */
+const LOST = { "tidegate-session": "lost" };
 
 /**
  * All sessions of a server.
@@ -26,6 +29,10 @@ export class Sessions {
   /** @param {number} why */
   detachAll(why) {
     for (const { attachment } of this.#all.values()) attachment?.end(why);
+  }
+
+  get count() {
+    return this.#all.size;
   }
 
   closeAll() {
@@ -82,12 +89,20 @@ export class Sessions {
     if (request.headers.origin) response.setHeader("access-control-allow-origin", request.headers.origin);
     if (request.method === "OPTIONS") return response.writeHead(204).end();
     if (request.method === "POST") return this.#post(request, response, url);
+    if (request.method === "DELETE") return this.#delete(response, url);
     const transport = url.searchParams.get("transport");
     if (!transport) return response.writeHead(404).end();
     const protocols = url.searchParams.get("protocols")?.split(",") ?? [];
     const found = this.find(url, protocols);
-    if (typeof found === "number") return response.writeHead(found).end("no such session\n");
+    if (typeof found === "number") return response.writeHead(found, LOST).end("no such session\n");
     return down(found.session, found.after, transport, response, Number(url.searchParams.get("wait") ?? 25));
+  }
+
+  /** @param {import("node:http").ServerResponse} response @param {URL} url */
+  #delete(response, url) {
+    const session = this.#all.get(url.searchParams.get("session") ?? "");
+    session?.terminate();
+    return session ? response.writeHead(204).end() : response.writeHead(404, LOST).end();
   }
 
   /**
@@ -101,7 +116,7 @@ export class Sessions {
       const position = session ? { "tidegate-position": session.received } : {};
       return response.writeHead(status, { ...position, ...more }).end();
     };
-    if (!session) return answer(404);
+    if (!session) return answer(404, LOST);
     if (request.headers["content-type"] !== TYPE) return answer(415);
     if (session.isPosting) return answer(409, { "retry-after": "1" });
     const from = Number(url.searchParams.get("from"));

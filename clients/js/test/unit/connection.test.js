@@ -22,19 +22,24 @@ async function world(t, weather = {}) {
   const server = await startServer();
   const chaos = await new Chaos(server.url).listen();
   chaos.weather = weather;
-  t.after(() => {
+  /** @type {Connection[]} */
+  const connections = [];
+  t.after(async () => {
+    // While there is a server: without one they would look for it until they give up.
+    for (const connection of connections) connection.close();
+    await Promise.allSettled(connections.map(({ closed }) => closed));
     chaos.close();
     server.close();
   });
-  /** @param {object} [options] */
-  const connect = (options) => {
+  /** @param {any} [options] */
+  const connect = ({ url = `${chaos.url}/echo`, ...options } = /** @type {any} */ ({})) => {
     const ways = /** @type {string[]} */ ([]);
-    const connection = new Connection(`${chaos.url}/echo`, {
+    const connection = new Connection(url, {
       platform: { WebSocket },
       ontransport: (way) => ways.push(way),
       ...options,
     });
-    t.after(() => connection.close());
+    connections.push(connection);
     return { connection, ways };
   };
   return { chaos, server, connect };
@@ -102,6 +107,17 @@ test("what worked is tried first, and what is better is found again", async (t) 
   assert.deepEqual(second.ways, ["stream", "websocket"]);
 });
 
+test("several at once open a session each: the server keeps one", async (t) => {
+  const { server, chaos, connect } = await world(t, { upgrade: "swallow" });
+  // So that none is remembered that would win at once.
+  const { connection } = connect({ url: `${chaos.url}/sleep?ms=120`, platform: faster(50) });
+  const both = await streams(connection);
+  assert.ok(chaos.seen.length > 2, `only ${chaos.seen} were tried`);
+  await until(() => server.sessions() === 1);
+  await converse(both, 0, 100);
+  assert.equal(server.sessions(), 1);
+});
+
 test("cut again and again, and the other end away for a while", async (t) => {
   for (const transport of ["websocket", "stream", "sse", "long-poll", "poll"]) {
     const { chaos, connect } = await world(t);
@@ -149,6 +165,25 @@ test("a session that the server has lost: the application is told", async (t) =>
     assert.deepEqual([closed.name, closed.closeCode, closed.resumed], ["WebSocketError", 1006, false]);
     assert.equal(await reader.read().catch((error) => error), closed);
     assert.equal(await writer.write("x").catch((error) => error), closed);
+  }
+});
+
+test("a proxy that knows nothing of the server for a while, and says 404 or 410: nothing is lost", async (t) => {
+  for (const transport of ["websocket", "stream", "sse", "long-poll", "poll"]) {
+    for (const lost of [404, 410]) {
+      const { chaos, connect } = await world(t);
+      const { connection, ways } = connect({ platform: faster(10), transports: [transport] });
+      const both = await streams(connection);
+      await converse(both, 0, 20);
+      chaos.weather = { lost };
+      chaos.cut();
+      const talking = converse(both, 20, 220);
+      chaos.seen = [];
+      await until(() => chaos.seen.length > 2);
+      chaos.weather = {};
+      await talking;
+      assert.ok(ways.every((way) => way === transport || way === ""));
+    }
   }
 });
 

@@ -106,6 +106,21 @@ test("an answer that is lost: the same again, after a while", async () => {
   assert.deepEqual([asked.length, await wait()], [6, [500]]);
 });
 
+test("something carries the session anew: at once, however long the next try would have waited", async () => {
+  const { asked, poster, answer, breakOff, wait, write } = world();
+  poster.start();
+  write(1);
+  for (let count = 0; count < 8; count += 1) {
+    await breakOff();
+    if (count < 7) await wait();
+  }
+  assert.equal(asked.length, 8);
+  poster.start();
+  assert.equal(asked.length, 9);
+  await answer(204, at(1));
+  assert.deepEqual(await wait(), []);
+});
+
 test("the server has no room: what it took counts, and it says when to come again", async () => {
   const { asked, session, poster, answer, wait, write } = world();
   poster.start();
@@ -132,8 +147,8 @@ test("a gap: it goes on from where the server is", async () => {
 
 test("a session that is gone, or is another", async () => {
   for (const [status, headers] of /** @type {[number, any][]} */ ([
-    [404, {}],
-    [410, {}],
+    [404, { "tidegate-session": "lost" }],
+    [410, { "tidegate-session": "lost" }],
     [204, at(9)],
     [409, at(0)],
   ])) {
@@ -144,6 +159,20 @@ test("a session that is gone, or is another", async () => {
     write(1);
     await answer(status, headers);
     assert.deepEqual([told.gone, told.posted], [1, 1], `${status}`);
+  }
+});
+
+test("a 404 that is not about the session: it is tried again", async () => {
+  for (const status of [404, 410]) {
+    const { asked, told, poster, answer, wait, write } = world();
+    poster.start();
+    write(1);
+    await answer(status);
+    assert.deepEqual(await wait(), [250]);
+    await answer(status, { "tidegate-session": "other" });
+    assert.deepEqual(await wait(), [500]);
+    await answer(204, at(1));
+    assert.deepEqual([asked.length, told.gone, told.posted], [3, 0, 1]);
   }
 });
 

@@ -1,19 +1,13 @@
 //! From the command line to a client.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-
 use tidegate::{
-    Cause, ClientBuilder, ClientTls, Config, Connection, ConnectionBuilder, Credits, DeflateConfig,
-    WebSocketError, WebSocketStream,
+    Cause, ClientBuilder, Config, Connection, ConnectionBuilder, Credits, DeflateConfig, WebSocketError,
+    WebSocketStream,
 };
 
 use crate::args::{ConnectArgs, on_the_wire};
 use crate::exit::{Failure, explain};
-
-/// Bytes of a PEM file, far beyond every bundle of authorities in use.
-const MAX_PEM_BYTES: u64 = 4 * 1024 * 1024;
+use crate::tls::Trust;
 
 /// What to connect with.
 fn builder(args: &ConnectArgs) -> Result<ClientBuilder, Failure> {
@@ -25,7 +19,7 @@ fn builder(args: &ConnectArgs) -> Result<ClientBuilder, Failure> {
     let mut builder = WebSocketStream::builder(&args.url)
         .protocols(args.protocols.iter().cloned())
         .config(config)
-        .tls(tls(args)?)
+        .tls(trust(args).tls()?)
         .connect_timeout(args.timeout)
         .handshake_timeout(args.timeout);
     if args.credits || args.transport.is_some() {
@@ -58,32 +52,10 @@ fn misuse_or_failure(error: &WebSocketError) -> Failure {
     }
 }
 
-fn tls(args: &ConnectArgs) -> Result<ClientTls, Failure> {
-    let mut tls = ClientTls::default();
-    if let Some(path) = &args.ca {
-        tls = tls.root_certificates_pem(&read(path)?).map_err(|error| about(path, &error))?;
+fn trust(args: &ConnectArgs) -> Trust<'_> {
+    Trust {
+        authorities: args.ca.as_deref(),
+        accepts_any: args.insecure,
+        identity: args.cert.as_deref().zip(args.key.as_deref()),
     }
-    if args.insecure {
-        tls = tls.dangerous_accept_any_certificate();
-    }
-    if let (Some(chain), Some(key)) = (&args.cert, &args.key) {
-        tls = tls.client_certificate_pem(&read(chain)?, &read(key)?).map_err(|error| about(chain, &error))?;
-    }
-    Ok(tls)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_PEM_BYTES + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(_) if bytes.len() as u64 > MAX_PEM_BYTES => {
-            Err(Failure::usage(format!("{}: longer than {MAX_PEM_BYTES} bytes", path.display())))
-        }
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(Failure::usage(format!("cannot read {}: {error}", path.display()))),
-    }
-}
-
-fn about(path: &Path, error: &tidegate::InvalidTls) -> Failure {
-    Failure::usage(format!("{}: {}", path.display(), explain(error)))
 }

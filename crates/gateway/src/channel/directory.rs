@@ -84,6 +84,14 @@ impl Directory {
     }
 }
 
+impl Directory {
+    /// Wakes the readers of all channels.
+    pub(crate) fn call_readers(&self) {
+        let table = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        table.by_name.values().for_each(Channel::call_readers);
+    }
+}
+
 impl Table {
     fn sweep(&mut self, retention: Duration) {
         // Whoever uses a channel got it from this table, whose lock is held.

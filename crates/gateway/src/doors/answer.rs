@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::door::Kind;
-use super::origins::Verdict;
 use crate::channel::Position;
 use crate::front::{Client, Framing, Handling, Head, Reply, send};
+use crate::origins::Verdict;
 
 /// What all answers of a channel say, and what one of them says beside that. It is made into header lines when it is
 /// sent: a request that is held keeps no text.

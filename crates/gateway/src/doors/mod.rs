@@ -14,25 +14,24 @@
 mod answer;
 mod cookie;
 mod door;
-mod origins;
 mod poll;
 mod publish;
 mod request;
 mod room;
+mod session;
 mod socket;
 mod stream;
 
 use std::sync::Arc;
 
-use tidegate::{Acceptor, Config, OriginPolicy};
+use tidegate::{Acceptor, Config, Connections, OriginPolicy};
 
-use crate::channel::{Channel, Directory, Limits, Position, Reading};
-use crate::front::{Client, Framing, Handling, Head, Reply, open, send};
+use crate::channel::{Channel, Directory, Limits, Position, Publication, Reading};
+use crate::front::{Client, DRAIN, Framing, Handling, Head, Reply, open, send};
+use crate::origins::{Origins, Verdict};
 use answer::Common;
 use cookie::Memory;
 pub(crate) use door::{Door, Kind};
-pub(crate) use origins::Origins;
-use origins::Verdict;
 use request::{Asked, Begin, InvalidRequest, Wire};
 pub(crate) use room::Room;
 use room::{Person, Seat, Via};
@@ -41,6 +40,7 @@ use room::{Person, Seat, Via};
 pub(crate) struct Doors {
     directory: Directory,
     acceptor: Acceptor,
+    connections: Connections,
     settings: Settings,
 }
 
@@ -53,14 +53,25 @@ pub(crate) struct Settings {
     pub(crate) newcomers: u64,
     /// The most bytes of a publication.
     pub(crate) max_publication: usize,
+    /// How many connections there may be at a time, and as many sessions.
+    pub(crate) max_connections: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let limits = Limits::default();
-        Self { limits, origins: Origins::default(), newcomers: 50, max_publication: 64 * 1024 }
+        Self {
+            limits,
+            origins: Origins::default(),
+            newcomers: 50,
+            max_publication: 64 * 1024,
+            max_connections: 65_536,
+        }
     }
 }
+
+const NAME: &str = "a channel's name has letters, digits, '.', '_', '-' and '~', at most 128";
+const FULL: &str = "there are as many channels as there may be";
 
 impl Doors {
     pub(crate) fn new(settings: Settings) -> Self {
@@ -71,19 +82,36 @@ impl Doors {
             Origins::List(list) => OriginPolicy::List(list.clone()),
         };
         // What is sent is one and the same for all, so compressing it for each would be waste. Connections are counted
-        // by the front.
+        // by the front; but a session is there when nothing carries it, too.
         let config = Config::default().deflate(None).max_message_bytes(bytes).max_frame_bytes(bytes);
+        let connections = Connections::new();
         let acceptor = Acceptor::new()
+            .connections(connections.clone())
             .config(config)
             .origins(origins)
-            .max_connections(usize::MAX)
+            .max_connections(settings.max_connections.saturating_mul(2))
             .max_connections_per_ip(usize::MAX);
-        Self { directory: Directory::new(settings.limits), acceptor, settings }
+        Self { directory: Directory::new(settings.limits), acceptor, connections, settings }
+    }
+
+    /// The WebSockets that are open here, and may be elsewhere.
+    pub(crate) fn connections(&self) -> Connections {
+        self.connections.clone()
+    }
+
+    /// The server goes away: what is held is answered, streams end, and WebSockets are closed.
+    pub(crate) async fn leave(&self) {
+        self.directory.call_readers();
+        self.connections().shut_down(DRAIN).await;
     }
 
     /// Answers a request at a door.
     pub(crate) fn handle(self: &Arc<Self>, door: &Door, head: &Head<'_>, client: Client) -> Handling {
-        let verdict = self.settings.origins.judge(head);
+        if door.kind == Kind::Any && session::is_asked_for(head) {
+            return self.carry(door, head, client);
+        }
+        let verdict =
+            self.settings.origins.judge(head.header("origin"), head.header("host").unwrap_or_default());
         let common = Common::new(&verdict);
         let kind = match (door.kind, head.method()) {
             (_, "OPTIONS") => return answer::options(client, head, door.kind, &verdict, common),
@@ -101,8 +129,7 @@ impl Doors {
             return refuse(client.last(), 400, "a request to read has no body", common);
         }
         if !door.has_name() {
-            let reason = "a channel's name has letters, digits, '.', '_', '-' and '~', at most 128";
-            return refuse(discard(client, head), 404, reason, common);
+            return refuse(discard(client, head), 404, NAME, common);
         }
         let asked = match Asked::of(head, door.kind, self.settings.newcomers) {
             Ok(asked) => asked,
@@ -110,7 +137,7 @@ impl Doors {
         };
         let Ok(channel) = self.directory.open(&door.channel) else {
             let common = common.retry_after(10);
-            return refuse(discard(client, head), 503, "there are as many channels as there may be", common);
+            return refuse(discard(client, head), 503, FULL, common);
         };
         let memory = Memory::of(head, &door.channel, &door.room);
         let is_foreign = matches!(verdict, Verdict::Foreign);
@@ -119,6 +146,13 @@ impl Doors {
             Kind::Publish => self.publish(visit, client, channel),
             Kind::Socket => self.open_socket(visit, client, channel),
             Kind::Any | Kind::Subscribe => visit.read(client, &channel),
+        }
+    }
+
+    /// Publishes what the gateway itself has to say. Where there are as many channels as there may be, nobody hears it.
+    pub(crate) fn publish_news(&self, channel: &str, text: String) {
+        if let Ok(channel) = self.directory.open(channel) {
+            channel.publish(Publication::new(text));
         }
     }
 

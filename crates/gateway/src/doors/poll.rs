@@ -138,7 +138,7 @@ impl Future for Held {
                 this.news.set(poll.reading.news());
             }
             let news = poll.take();
-            if news.is_none() {
+            if news.is_none() && !client.is_leaving() {
                 ready!(this.timer.as_mut().poll(cx));
             }
             let Some((client, poll)) = this.poll.take() else { return Readiness::Ready(None) };

@@ -55,6 +55,16 @@ impl Asked {
     }
 }
 
+/// Where a connection begins to read that may change what carries it, and who the reader says that it is. It has no
+/// position of the channel's, since what it reads is never lost.
+pub(super) fn of_connection(
+    head: &Head<'_>,
+    newcomers: u64,
+) -> Result<(Begin, Option<String>), InvalidRequest> {
+    let name = head.parameter("name").map(decode).filter(|name| !name.is_empty());
+    Ok((last(head, newcomers)?, name))
+}
+
 impl Wire {
     pub(super) fn via(self) -> Via {
         match self {
@@ -79,6 +89,10 @@ fn begin(head: &Head<'_>, newcomers: u64) -> Result<Begin, InvalidRequest> {
         };
         return begin.ok_or(invalid);
     }
+    last(head, newcomers)
+}
+
+fn last(head: &Head<'_>, newcomers: u64) -> Result<Begin, InvalidRequest> {
     let last = head.parameter("last").map_or(Ok(newcomers), str::parse);
     last.map(Begin::Last).map_err(|_| InvalidRequest("last is a number of publications"))
 }

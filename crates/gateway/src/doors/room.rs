@@ -12,9 +12,14 @@ pub(crate) use crate::chat::{Person, Refused, Via, new_id};
 pub(crate) enum Room {
     /// What comes in goes out.
     Plain,
+    /// The gateway itself speaks, and nobody else.
+    News,
     /// What comes in is said by somebody.
     Chat(Arc<Chat>),
 }
+
+const READ_ONLY: Refused =
+    Refused { status: 403, close_code: 1008, reason: "this channel tells how far an upload has come" };
 
 impl Room {
     /// Whether several doors lead here, and who comes in is known by the cookie.
@@ -25,7 +30,7 @@ impl Room {
     /// Counts a reader as present as long as the result lives, and a while longer where it is likely to come again.
     pub(super) fn enter(&self, person: Person) -> Option<Present> {
         match self {
-            Self::Plain => None,
+            Self::Plain | Self::News => None,
             Self::Chat(chat) => Some(chat.enter(person)),
         }
     }
@@ -34,6 +39,7 @@ impl Room {
     pub(super) fn seat(&self, person: Person) -> Seat {
         match self {
             Self::Plain => Seat::Plain,
+            Self::News => Seat::News,
             Self::Chat(chat) => {
                 let listening = chat.listen(person.clone());
                 Seat::Chat(Box::new(Seated { chat: chat.clone(), person, listening }))
@@ -45,7 +51,7 @@ impl Room {
     pub(super) fn speaker(&self, id: Option<u32>, name: Option<String>) -> Person {
         let stranger = Person { id: id.unwrap_or_else(new_id), name, via: Via::Post };
         match self {
-            Self::Plain => stranger,
+            Self::Plain | Self::News => stranger,
             Self::Chat(chat) => chat.recognize(stranger),
         }
     }
@@ -59,6 +65,7 @@ impl Room {
     ) -> Result<Position, Refused> {
         match self {
             Self::Plain => Ok(channel.publish(Publication::new(text))),
+            Self::News => Err(READ_ONLY),
             Self::Chat(chat) => chat.say(channel, person, &text),
         }
     }
@@ -67,6 +74,7 @@ impl Room {
 /// Somebody in a room, for as long as a connection stands.
 pub(super) enum Seat {
     Plain,
+    News,
     Chat(Box<Seated>),
 }
 
@@ -81,6 +89,7 @@ impl Seat {
     pub(super) fn publish(&self, channel: &Arc<Channel>, text: String) -> Result<Position, Refused> {
         match self {
             Self::Plain => Ok(channel.publish(Publication::new(text))),
+            Self::News => Err(READ_ONLY),
             Self::Chat(seated) => seated.chat.say(channel, &seated.person, &text),
         }
     }
@@ -95,7 +104,7 @@ impl Seat {
     /// What a message should be.
     pub(super) fn hint(&self) -> &'static str {
         match self {
-            Self::Plain => "expected a text message",
+            Self::Plain | Self::News => "expected a text message",
             Self::Chat(_) => chat::HINT,
         }
     }

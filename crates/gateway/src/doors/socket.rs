@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use futures_util::FutureExt;
 use pin_project_lite::pin_project;
-use tidegate::{CloseOptions, Message, Opened, Prepared, Readable, WebSocketStream, Writable};
+use tidegate::{CloseOptions, Connection, Message, Opened, Prepared, Readable, WebSocketStream, Writable};
 use tokio::sync::futures::OwnedNotified;
 
 use super::room::{Refused, Seat};
@@ -46,9 +46,17 @@ struct Talk {
 
 impl TakingPart {
     pub(super) fn new(socket: WebSocketStream, reading: Reading, seat: Seat) -> Self {
-        let news = reading.news();
         // A server's socket is open from the beginning. What it holds beside is what was asked, which nobody needs.
-        let opened = socket.opened().now_or_never().and_then(Result::ok);
+        Self::of(socket.opened().now_or_never().and_then(Result::ok), reading, seat)
+    }
+
+    /// As [`new`](Self::new), whatever carries it.
+    pub(super) fn carried(connection: Connection, reading: Reading, seat: Seat) -> Self {
+        Self::of(connection.opened().now_or_never().and_then(Result::ok), reading, seat)
+    }
+
+    fn of(opened: Option<Opened>, reading: Reading, seat: Seat) -> Self {
+        let news = reading.news();
         let talk = opened.map(|Opened { readable, writable, .. }| Talk {
             readable,
             writable,

@@ -48,6 +48,8 @@ struct Sender {
     form: Form,
     /// Something went out since the last look at the time.
     was_active: bool,
+    /// The server goes away: all has been said.
+    is_over: bool,
     /// What is left of a publication that went out in part.
     rest: Bytes,
 }
@@ -63,7 +65,7 @@ impl Streaming {
         let rest = head(&reading, form, common).into();
         let news = reading.news();
         // The connection's end is the body's, so nothing may follow.
-        let sender = Sender { client: client.last(), reading, form, was_active: true, rest };
+        let sender = Sender { client: client.last(), reading, form, was_active: true, is_over: false, rest };
         Self { sender, news, timer: sleep(KEEPALIVE), idle: 0, _present: present }
     }
 }
@@ -98,6 +100,9 @@ impl Future for Streaming {
         if this.sender.send(cx).is_err() {
             return Poll::Ready(None);
         }
+        if this.sender.client.is_leaving() && !this.sender.end() {
+            return Poll::Ready(None);
+        }
         while this.timer.as_mut().poll(cx).is_ready() {
             *this.idle = if std::mem::take(&mut this.sender.was_active) { 0 } else { *this.idle + 1 };
             if *this.idle > MAX_IDLE || (*this.idle > 0 && this.sender.keep_alive(cx).is_err()) {
@@ -112,7 +117,7 @@ impl Future for Streaming {
 impl Sender {
     /// Sends what there is, until the kernel takes no more. An error when the connection has ended.
     fn send(&mut self, cx: &mut Context<'_>) -> Result<(), ()> {
-        loop {
+        while !self.is_over {
             if !self.rest.is_empty() {
                 match self.write(cx, &self.rest)? {
                     Some(written) => self.rest.advance(written),
@@ -139,6 +144,16 @@ impl Sender {
                 Found::Nothing => return Ok(()),
             }
         }
+        Ok(())
+    }
+
+    /// Ends the body, once nothing of it waits. `false` when the client is gone; else it goes when it has read the end.
+    fn end(&mut self) -> bool {
+        if self.is_over || !self.rest.is_empty() {
+            return true;
+        }
+        self.is_over = true;
+        self.client.end()
     }
 
     /// Writes once, and tells how much went out; `None` when the task will be woken once something can.

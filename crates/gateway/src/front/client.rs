@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{BufMut, BytesMut};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
+
+use super::places::{Busy, Place};
 
 /// A connection, between or within requests.
 pub(crate) struct Client {
@@ -20,11 +22,13 @@ pub(crate) struct Client {
     /// Whether the request came by HTTP/1.1, and not HTTP/1.0.
     pub(super) is_http11: bool,
     /// Whether the body of the response is left out.
-    pub(super) is_head: bool,
+    pub(crate) is_head: bool,
     /// Whether the client waits for a word before it sends its body.
     pub(super) expects_continue: bool,
+    /// For how long, and how many bytes, it is listened to when it is hung up on.
+    farewell: (Duration, usize),
     /// A place among the connections.
-    slot: OwnedSemaphorePermit,
+    place: Place,
 }
 
 /// How much a client may send ahead while its request is held. Beyond, it is hung up on.
@@ -35,11 +39,14 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long, and how many bytes, a client is listened to that is hung up on, so that closing does not reset the
 /// connection before it has read the response.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 256 * 1024;
+const FAREWELL: (Duration, usize) = (Duration::from_secs(2), 256 * 1024);
+
+/// The same for one that sends a long body: many clients look for an answer only when they have sent it, or as much as
+/// fits between them and a server.
+const LONG_FAREWELL: (Duration, usize) = (Duration::from_secs(5), 1 << 30);
 
 impl Client {
-    pub(super) fn new(stream: TcpStream, slot: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(stream: TcpStream, place: Place) -> Self {
         Self {
             stream,
             ahead: Vec::new(),
@@ -47,7 +54,8 @@ impl Client {
             is_http11: false,
             is_head: false,
             expects_continue: false,
-            slot,
+            farewell: FAREWELL,
+            place,
         }
     }
 
@@ -56,15 +64,41 @@ impl Client {
         self.stream.peer_addr().ok()
     }
 
+    /// Whether the server goes away. Whoever holds this client is woken then, and answers at once.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.place.is_leaving()
+    }
+
+    /// Its request is being answered from now on.
+    pub(super) fn busy(&self) -> Busy {
+        self.place.busy()
+    }
+
     /// No further request is served.
     pub(crate) fn last(mut self) -> Self {
         self.keeps_alive = false;
         self
     }
 
+    /// No further request is served, though the client may be in the midst of a long body.
+    pub(crate) fn last_amid_body(mut self) -> Self {
+        self.farewell = LONG_FAREWELL;
+        self.last()
+    }
+
+    /// What was read behind the head.
+    pub(crate) fn take_ahead(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.ahead)
+    }
+
+    /// What was read behind the body.
+    pub(crate) fn put_back(&mut self, ahead: Vec<u8>) {
+        self.ahead = ahead;
+    }
+
     /// The stream, what was read of it, and the place among the connections.
-    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>, OwnedSemaphorePermit) {
-        (self.stream, self.ahead, self.slot)
+    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>, Place) {
+        (self.stream, self.ahead, self.place)
     }
 
     /// Reads once; 0 at the end of the stream.
@@ -72,6 +106,22 @@ impl Client {
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
             match self.stream.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Reads once into a buffer, as much as it has room for, or `most`; 0 at the end of the stream.
+    pub(super) fn poll_read_into(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            match self.stream.try_read_buf(&mut (&mut *buffer).limit(most)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
@@ -120,15 +170,20 @@ impl Client {
         true
     }
 
+    /// Says that nothing more is written. `false` when the client is gone.
+    pub(crate) fn end(&self) -> bool {
+        socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write).is_ok()
+    }
+
     /// Ends the connection so that what was written is read.
-    pub(super) async fn hang_up(self) {
-        if socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write).is_err() {
+    pub(crate) async fn hang_up(self) {
+        if !self.end() {
             return;
         }
+        let (patience, mut left) = self.farewell;
         let farewell = async {
-            let mut buffer = [0; 1024];
-            let mut left = LINGER_BYTES;
-            while let Ok(length @ 1..) = poll_fn(|cx| self.poll_read(cx, &mut buffer)).await {
+            // The buffer is not the future's, which would be as large then.
+            while let Ok(length @ 1..) = poll_fn(|cx| self.poll_read(cx, &mut [0; 8 * 1024])).await {
                 left = left.saturating_sub(length);
                 if left == 0 {
                     return;
@@ -136,6 +191,6 @@ impl Client {
             }
         };
         // Whether the client stays to read why is its own affair.
-        let _ = timeout(LINGER, farewell).await;
+        let _ = timeout(patience, farewell).await;
     }
 }

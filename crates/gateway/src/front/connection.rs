@@ -1,16 +1,18 @@
 //! Reading the requests of one connection, each when the one before it is answered.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::client::Client;
 use super::head::{self, Head, HeadError};
+use super::places::Busy;
 use super::reply::{Reply, send};
 use super::site::{Handling, Site};
 
@@ -30,7 +32,7 @@ thread_local! {
 
 /// Answers the requests of one connection.
 pub(super) fn serve<S: Site>(site: Arc<S>, client: Client) -> Serving<S> {
-    let step = Step::Reading(Box::pin(request(site.clone(), client, HEAD_TIMEOUT)));
+    let step = Step::Reading(Box::pin(HeadReading::new(client, HEAD_TIMEOUT)));
     Serving { site, step }
 }
 
@@ -42,64 +44,84 @@ pub(super) struct Serving<S> {
 }
 
 enum Step {
-    Reading(Pin<Box<dyn Future<Output = Option<Handling>> + Send>>),
-    Handling(Handling),
+    Reading(Pin<Box<HeadReading>>),
+    Handling(Begun),
+}
+
+/// A request that is being answered.
+struct Begun {
+    handling: Handling,
+    _busy: Busy,
 }
 
 impl<S: Site> Future for Serving<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
         loop {
-            let next = match &mut self.step {
-                Step::Reading(reading) => ready!(reading.as_mut().poll(cx)).map(Step::Handling),
-                Step::Handling(handling) => ready!(handling.as_mut().poll(cx))
-                    .map(|client| Step::Reading(Box::pin(request(self.site.clone(), client, IDLE_TIMEOUT)))),
+            let next = match &mut this.step {
+                Step::Reading(reading) => ready!(reading.as_mut().poll(cx, &this.site)).map(Step::Handling),
+                Step::Handling(begun) => ready!(begun.handling.as_mut().poll(cx))
+                    .map(|client| Step::Reading(Box::pin(HeadReading::new(client, IDLE_TIMEOUT)))),
             };
             match next {
-                Some(step) => self.step = step,
+                Some(step) => this.step = step,
                 None => return Poll::Ready(()),
             }
         }
     }
 }
 
-/// Reads the head of the next request, and begins to answer it. `None` when the connection has ended.
-async fn request<S: Site>(site: Arc<S>, mut client: Client, patience: Duration) -> Option<Handling> {
-    if client.ahead.is_empty() {
-        // A connection that waits owns no buffer, also when the body of its last request needed one.
-        client.ahead = Vec::new();
+pin_project! {
+    /// Reads the head of the next request, and begins to answer it.
+    struct HeadReading {
+        head: PartialHead,
+        deadline: Instant,
+        has_begun: bool,
+        #[pin]
+        timer: Sleep,
     }
-    let mut reading = HeadReading { client: Some(client), scanned: 0 };
-    let deadline = Instant::now() + patience;
-    let mut timer = pin!(sleep_until(deadline));
-    let mut has_begun = false;
-    poll_fn(|cx| {
-        if let Poll::Ready(handling) = reading.poll(cx, &site) {
-            return Poll::Ready(handling);
+}
+
+impl HeadReading {
+    fn new(mut client: Client, patience: Duration) -> Self {
+        if client.ahead.is_empty() {
+            // A connection that waits owns no buffer, also when the body of its last request needed one.
+            client.ahead = Vec::new();
         }
-        if reading.has_begun() && !std::mem::replace(&mut has_begun, true) {
-            timer.as_mut().reset(deadline.min(Instant::now() + HEAD_TIMEOUT));
+        let deadline = Instant::now() + patience;
+        let head = PartialHead { client: Some(client), scanned: 0 };
+        Self { head, deadline, has_begun: false, timer: sleep_until(deadline) }
+    }
+
+    /// Ready with `None` when the connection has ended.
+    fn poll<S: Site>(self: Pin<&mut Self>, cx: &mut Context<'_>, site: &Arc<S>) -> Poll<Option<Begun>> {
+        let mut this = self.project();
+        if let Poll::Ready(begun) = this.head.poll(cx, site) {
+            return Poll::Ready(begun);
         }
-        timer.as_mut().poll(cx).map(|()| None)
-    })
-    .await
+        if this.head.has_begun() && !std::mem::replace(this.has_begun, true) {
+            this.timer.as_mut().reset((*this.deadline).min(Instant::now() + HEAD_TIMEOUT));
+        }
+        this.timer.poll(cx).map(|()| None)
+    }
 }
 
 /// A head that has come in part, or not at all.
-struct HeadReading {
+struct PartialHead {
     /// Taken once the head is complete.
     client: Option<Client>,
     /// How many of the bytes that were read ahead have been searched for the end of the head.
     scanned: usize,
 }
 
-impl HeadReading {
+impl PartialHead {
     fn has_begun(&self) -> bool {
         self.client.as_ref().is_some_and(|client| !client.ahead.is_empty())
     }
 
-    fn poll<S: Site>(&mut self, cx: &mut Context<'_>, site: &Arc<S>) -> Poll<Option<Handling>> {
+    fn poll<S: Site>(&mut self, cx: &mut Context<'_>, site: &Arc<S>) -> Poll<Option<Begun>> {
         BUFFER.with_borrow_mut(|buffer| {
             loop {
                 let Some(client) = &mut self.client else { return Poll::Ready(None) };
@@ -132,7 +154,7 @@ impl HeadReading {
         })
     }
 
-    fn begin<S: Site>(&mut self, bytes: &[u8], site: &Arc<S>) -> Option<Handling> {
+    fn begin<S: Site>(&mut self, bytes: &[u8], site: &Arc<S>) -> Option<Begun> {
         let mut headers = [httparse::EMPTY_HEADER; head::MAX_HEADERS];
         let head = match Head::parse(bytes, &mut headers) {
             Ok(head) => head,
@@ -145,16 +167,18 @@ impl HeadReading {
         }
         client.is_http11 = head.is_http11();
         client.is_head = head.method() == "HEAD";
-        client.keeps_alive = head.keeps_alive();
+        client.keeps_alive = head.keeps_alive() && !client.is_leaving();
         client.expects_continue = head.expects_continue();
-        Some(site.handle(&head, client))
+        let busy = client.busy();
+        Some(Begun { handling: site.handle(&head, client), _busy: busy })
     }
 
-    fn refuse(&mut self, error: HeadError) -> Option<Handling> {
+    fn refuse(&mut self, error: HeadError) -> Option<Begun> {
         let mut client = self.client.take()?;
         client.keeps_alive = false;
         client.is_head = false;
         let reply = Reply::reason(error.status(), error.reason());
-        Some(Box::pin(send(client, reply)))
+        let busy = client.busy();
+        Some(Begun { handling: Box::pin(send(client, reply)), _busy: busy })
     }
 }

@@ -173,7 +173,7 @@ impl<'a> Head<'a> {
     }
 
     /// The request as the handshake wants it. `None` when a part of it cannot be one.
-    pub(super) fn to_request(&self) -> Option<Request<()>> {
+    pub(crate) fn to_request(&self) -> Option<Request<()>> {
         let mut request = Request::builder()
             .method(Method::from_bytes(self.method.as_bytes()).ok()?)
             .uri(Uri::try_from(self.target).ok()?);

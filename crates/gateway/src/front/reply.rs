@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{Response, StatusCode};
 
 use super::client::Client;
@@ -15,16 +16,25 @@ pub(crate) struct Reply {
     /// Lines with their ends. Who makes them answers for their being header lines.
     lines: String,
     body: Bytes,
+    /// How long the body is, where it is sent apart.
+    length: Option<u64>,
 }
 
 impl Reply {
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
-        Self { status, lines: format!("Content-Type: {content_type}\r\n"), body: body.into() }
+        Self { status, lines: format!("Content-Type: {content_type}\r\n"), body: body.into(), length: None }
     }
 
     /// A response without a body.
     pub(crate) fn empty(status: u16) -> Self {
-        Self { status, lines: String::new(), body: Bytes::new() }
+        Self { status, lines: String::new(), body: Bytes::new(), length: None }
+    }
+
+    /// The body is sent apart, by [`send_head`] and then as it comes, and has this length.
+    #[must_use]
+    pub(crate) fn sized(mut self, length: u64) -> Self {
+        self.length = Some(length);
+        self
     }
 
     /// One line of text that says why.
@@ -56,7 +66,8 @@ impl Reply {
         head.push_str(&self.lines);
         // RFC 9110 §8.6: this one may not carry a length.
         if self.status != 204 {
-            let _ = write!(head, "Content-Length: {}\r\n", self.body.len());
+            let length = self.length.unwrap_or(self.body.len() as u64);
+            let _ = write!(head, "Content-Length: {length}\r\n");
         }
         head.push_str(match (keeps_alive, is_http11) {
             (true, true) => "\r\n",
@@ -76,13 +87,16 @@ pub(super) fn status_line(status: u16) -> String {
     line
 }
 
-/// As what judged a handshake has made it.
-impl From<Response<String>> for Reply {
-    fn from(response: Response<String>) -> Self {
+/// As others have made it, but for the length, which is that of the body.
+impl<B: Into<Bytes>> From<Response<B>> for Reply {
+    fn from(response: Response<B>) -> Self {
         let (parts, body) = response.into_parts();
-        let mut reply = Self { status: parts.status.as_u16(), lines: String::new(), body: body.into() };
+        let mut reply = Self::empty(parts.status.as_u16());
+        reply.body = body.into();
         for (name, value) in &parts.headers {
-            if let Ok(value) = value.to_str() {
+            if let Ok(value) = value.to_str()
+                && name != CONTENT_LENGTH
+            {
                 reply = reply.header(name.as_str(), value);
             }
         }
@@ -90,8 +104,16 @@ impl From<Response<String>> for Reply {
     }
 }
 
+/// Sends the head of a reply. Tells whether its body is to follow: the client is there, and did not ask for the head
+/// alone.
+pub(crate) async fn send_head(client: &Client, reply: &Reply) -> bool {
+    let head = reply.head(client.keeps_alive, client.is_http11);
+    client.write_all(head.as_bytes(), &[]).await && !client.is_head
+}
+
 /// Sends `reply`, and gives the client back if another request may follow.
-pub(crate) async fn send(client: Client, reply: Reply) -> Option<Client> {
+pub(crate) async fn send(mut client: Client, reply: Reply) -> Option<Client> {
+    client.keeps_alive &= !client.is_leaving();
     let head = reply.head(client.keeps_alive, client.is_http11);
     let body: &[u8] = if client.is_head { &[] } else { &reply.body };
     if !client.write_all(head.as_bytes(), body).await {

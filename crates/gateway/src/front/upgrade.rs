@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 use http::Response;
 use pin_project_lite::pin_project;
 use tidegate::{Acceptor, PeerAddress, WebSocketStream};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::Client;
 use super::head::{Framing, Head};
+use super::places::Place;
 use super::reply::{Reply, send, status_line};
 use super::site::Handling;
 
@@ -40,9 +40,9 @@ where
         if !client.write_all(&encode(&response), &[]).await {
             return None;
         }
-        let (stream, already_read, slot) = client.into_parts();
+        let (stream, already_read, place) = client.into_parts();
         // In a task of its own: what judged and answered was large, and what stays is small.
-        accepted.run(stream, already_read, |socket| Placed { handling: handler(socket), _slot: slot });
+        accepted.run(stream, already_read, |socket| Placed { handling: handler(socket), _place: place });
         None
     })
 }
@@ -52,7 +52,7 @@ pin_project! {
     struct Placed<F> {
         #[pin]
         handling: F,
-        _slot: OwnedSemaphorePermit,
+        _place: Place,
     }
 }
 
@@ -65,7 +65,7 @@ impl<F: Future<Output = ()>> Future for Placed<F> {
 }
 
 /// The head of a response that switches protocols.
-fn encode(response: &Response<()>) -> Vec<u8> {
+pub(super) fn encode(response: &Response<()>) -> Vec<u8> {
     let mut head = status_line(response.status().as_u16()).into_bytes();
     for (name, value) in response.headers() {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {

@@ -4,6 +4,38 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::request::Parts;
+
+use super::store::Owner;
+
+/// A request, once it is known who asks and that he may ask here.
+pub struct Call<'a> {
+    /// Its head.
+    pub head: &'a Parts,
+    /// Which of the protocols it may speak.
+    pub scheme: Scheme,
+    /// Whose uploads it may name.
+    pub owner: &'a Owner,
+    /// The path of the uploads, as `/uploads`, without a slash at its end.
+    pub base: &'a str,
+    /// What follows the base and a slash. It was judged by nobody.
+    pub id: Option<&'a str>,
+    /// Its body.
+    pub body: &'a mut dyn Source,
+    /// How to send interim responses, where the library can.
+    pub interim: Option<&'a mut dyn Interim>,
+}
+
+/// Which protocols a path is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// The tutorial's question: how much is there?
+    Status,
+    /// The tutorial's bytes.
+    Upload,
+    /// tus, or the IETF draft.
+    Resource,
+}
 
 /// The body of a request, pulled piece by piece: what is not pulled is not read from the network.
 pub trait Source: Send {
@@ -14,6 +46,11 @@ pub trait Source: Send {
     ///
     /// When the body ends early, or breaks the grammar of its framing. What came before counts.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Broken>>;
+
+    /// How many bytes are still to come, where that is known.
+    fn length(&self) -> Option<u64> {
+        None
+    }
 
     /// The trailers, behind the last piece.
     fn trailers(&self) -> Option<&HeaderMap> {

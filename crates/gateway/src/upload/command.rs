@@ -1,5 +1,7 @@
 //! What the protocols ask for, and what they get: the seam between the fronts and the uploads.
 
+pub use tidegate_proto::upload::{Algorithm, Checksum, Ending, Excess};
+
 use super::call::Broken;
 use super::store::{Form, Record, StoreError, UploadId};
 
@@ -25,20 +27,10 @@ pub struct Append {
     pub length: Option<u64>,
     /// When the upload is complete.
     pub ending: Ending,
+    /// What becomes of the upload if more bytes come than its length.
+    pub excess: Excess,
     /// What the bytes of this request must hash to. Until they do, none of them counts.
     pub checksum: Option<Expected>,
-}
-
-/// When an upload is complete.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ending {
-    /// When it has its length (tus).
-    #[default]
-    AtLength,
-    /// When the body of this request has come whole, which must then agree with the length.
-    AtEndOfBody,
-    /// Not by this request, even if it has its length.
-    Later,
 }
 
 /// The checksum of a request's body.
@@ -48,28 +40,6 @@ pub enum Expected {
     Known(Checksum),
     /// It comes in a trailer, `Upload-Checksum`.
     InTrailer,
-}
-
-/// A checksum.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checksum {
-    /// How it is made.
-    pub algorithm: Algorithm,
-    /// What came out.
-    pub value: Vec<u8>,
-}
-
-/// How a checksum is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// CRC-32C, four bytes, most significant first.
-    Crc32c,
-    /// MD5.
-    Md5,
-    /// SHA-1.
-    Sha1,
-    /// SHA-256.
-    Sha256,
 }
 
 /// How an upload stands.
@@ -97,8 +67,10 @@ pub enum UploadError {
     WrongLength(State),
     /// More bytes than its length, or than may be: 413.
     TooLarge(State),
-    /// The owner has as much as he may: 413.
+    /// The owner has as much as he may, or everybody together: 413.
     OverQuota,
+    /// As many bodies are on their way as may be: 503, and the client comes again.
+    Busy,
     /// The upload is complete: no bytes can follow.
     Complete(State),
     /// A joined upload takes no bytes: 403.

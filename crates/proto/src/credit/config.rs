@@ -18,6 +18,7 @@ pub struct Config {
     pub(super) apart: Option<u64>,
     pub(super) greeting_timeout: Duration,
     pub(super) close_timeout: Duration,
+    pub(super) outage: Duration,
 }
 
 impl Default for Config {
@@ -29,17 +30,20 @@ impl Default for Config {
             apart: None,
             greeting_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(10),
+            outage: Duration::ZERO,
         }
     }
 }
 
 impl Config {
     /// These limits and those of the connection beneath, fitted to each other: no message longer than both allow, and
-    /// no longer to close than the connection takes; the connection then carries batches, whose size is fixed.
+    /// no longer to close than the connection takes, but for an [`outage`](Self::outage); the connection then carries
+    /// batches, whose size is fixed.
     #[must_use]
-    pub fn above(mut self, connection: websocket::Config) -> (Self, websocket::Config) {
+    pub fn above(mut self, mut connection: websocket::Config) -> (Self, websocket::Config) {
         self.max_message = self.max_message.min(connection.max_message_bytes).max(1);
         self.close_timeout = self.close_timeout.min(connection.close_timeout);
+        connection.close_timeout += self.outage;
         // A margin, so that a batch that is too large is told by its name.
         let batch = 2 * MAX_BATCH_BYTES as u64;
         (self, connection.max_message_bytes(batch).max_frame_bytes(batch))
@@ -90,6 +94,15 @@ impl Config {
     #[must_use]
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
+        self
+    }
+
+    /// How long the peer may be out of reach while the conversation ends, beside [`close_timeout`](Self::close_timeout);
+    /// 0 by default. It is for a conversation that outlives what carries it: as long as it would go on, its end must not
+    /// be given up. At most a day.
+    #[must_use]
+    pub fn outage(mut self, time: Duration) -> Self {
+        self.outage = time.min(Duration::from_secs(24 * 60 * 60));
         self
     }
 }

@@ -20,7 +20,7 @@ impl Default for Config {
             max_kept: 256 << 10,
             keep: Duration::from_secs(60),
             greeting_timeout: Duration::from_secs(10),
-            farewell_timeout: Duration::from_secs(10),
+            farewell_timeout: Duration::from_secs(60),
         }
     }
 }
@@ -47,6 +47,12 @@ impl Config {
         self
     }
 
+    /// How long a session without an attachment is kept.
+    #[must_use]
+    pub fn keep_time(&self) -> Duration {
+        self.keep
+    }
+
     /// How long the client's first frame may take; 10 s by default.
     #[must_use]
     pub fn greeting_timeout(mut self, time: Duration) -> Self {
@@ -54,7 +60,8 @@ impl Config {
         self
     }
 
-    /// How long a session that is over is kept for a client that has not acknowledged its end; 10 s by default.
+    /// How long a session that is over is kept for a client that has not acknowledged its end; 60 s by
+    /// default. A client that is away when the end comes has this time to hear of it.
     #[must_use]
     pub fn farewell_timeout(mut self, time: Duration) -> Self {
         self.farewell_timeout = time;

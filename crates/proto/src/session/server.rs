@@ -36,6 +36,7 @@ pub struct ServerSession {
     /// When it ends unless something happens before.
     expires_at: Option<Instant>,
     is_finished: bool,
+    is_abandoned: bool,
 }
 
 impl ServerSession {
@@ -50,6 +51,7 @@ impl ServerSession {
             generation: 0,
             expires_at: Some(now + config.greeting_timeout),
             is_finished: false,
+            is_abandoned: false,
             config,
         }
     }
@@ -81,6 +83,11 @@ impl ServerSession {
     }
 
     // What carries it.
+
+    /// The client does not want it any more: it is [expired](Self::is_expired).
+    pub fn abandon(&mut self) {
+        self.is_abandoned = true;
+    }
 
     /// Attaches behind this position, and ends the attachment before.
     ///
@@ -278,11 +285,11 @@ impl ServerSession {
         [self.expires_at, self.incoming.ack_at()].into_iter().flatten().min()
     }
 
-    /// Whether nobody will come for it any more, so that it is to be dropped: its time has run out, or its end is
-    /// acknowledged.
+    /// Whether nobody will come for it any more, so that it is to be dropped: its time has run out, its end is
+    /// acknowledged, or its client has abandoned it.
     #[must_use]
     pub fn is_expired(&self, now: Instant) -> bool {
         let is_done = self.is_finished && self.replay.acknowledged() == self.replay.position();
-        is_done || self.expires_at.is_some_and(|at| now >= at)
+        is_done || self.is_abandoned || self.expires_at.is_some_and(|at| now >= at)
     }
 }

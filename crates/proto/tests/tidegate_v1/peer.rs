@@ -44,7 +44,7 @@ impl End {
         Self::server_with(small().max_window(512))
     }
 
-    fn server_with(config: Config) -> Self {
+    pub(crate) fn server_with(config: Config) -> Self {
         let mut end = Self::new_server(config, "");
         end.gets(SMALL_HELLO);
         assert_eq!(end.sends()[..], [SMALL_WELCOME, &[5, 1, 1]].concat());

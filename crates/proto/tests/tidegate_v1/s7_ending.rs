@@ -3,7 +3,7 @@
 use tidegate_proto::credit::Failure;
 use tidegate_proto::websocket::{ApiMisuse, CloseCode};
 
-use crate::peer::{End, costing, credit, end, frame, info, seconds, text};
+use crate::peer::{End, costing, credit, end, frame, info, seconds, small, text};
 
 #[test]
 fn end_goes_behind_all_messages_and_waits_for_their_credit() {
@@ -126,6 +126,25 @@ fn an_end_that_is_not_answered_is_given_up() {
     assert_eq!(server.event(), Some(Err(Failure::CloseTimedOut)));
     assert_eq!(server.sends(), b"", "no second END");
     assert_eq!(server.endpoint.poll_close(), Some(info(1001, "restart")));
+}
+
+#[test]
+fn an_end_waits_for_a_peer_that_may_be_out_of_reach() {
+    let mut server = End::server_with(small().outage(seconds(60)));
+    server.endpoint.close(None, "").unwrap();
+    let _ = (server.sends(), server.endpoint.poll_timeout(server.now));
+    server.waits(seconds(69)).reads_nothing();
+    server.gets(end(1000, "back")).reads_end(1000, "back");
+    assert_eq!(server.endpoint.poll_close(), Some(info(1005, "")));
+
+    let mut server = End::server_with(small().outage(seconds(60)));
+    server.gets([costing(64), costing(64)].concat());
+    server.endpoint.close(None, "").unwrap();
+    let _ = (server.sends(), server.endpoint.poll_timeout(server.now));
+    server.waits(seconds(5));
+    assert_eq!(server.endpoint.held_bytes(), 0, "a reader that does not come gets no more time");
+    server.waits(seconds(65));
+    assert_eq!(server.event(), Some(Err(Failure::CloseTimedOut)));
 }
 
 #[test]

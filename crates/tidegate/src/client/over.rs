@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{ClientBuilder, ClientRequest, begin, settle, upgrade};
-use crate::http::{Io, parse_url};
+use crate::http::{self as transport, Io, parse_url};
 use crate::websocket::observe::Peer;
 use crate::websocket::{Cause, Shared, WebSocketError, WebSocketStream};
 
@@ -29,6 +29,27 @@ impl ClientBuilder {
         let open = open(self, request, Box::new(io));
         tokio::spawn(settle(open, signal, timeout, opening, peer));
         Ok(socket)
+    }
+
+    /// Opens a byte stream to the server and asks nothing on it: for requests of an HTTP client of one's own that are
+    /// to go the same way. It is TCP, through the proxy where there is one, with TLS for `wss` and `https`, where
+    /// HTTP/1.1 is what is agreed on. [`handshake_timeout`](Self::handshake_timeout) bounds all of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), and whatever keeps the stream from being opened.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future closes the socket.
+    pub async fn dial(&self) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, WebSocketError> {
+        let (url, _) = self.checked()?;
+        let timeout = self.handshake_timeout;
+        let connected = tokio::time::timeout(timeout, transport::connect(&url, &self.connect)).await;
+        let io: Box<dyn Io> = connected
+            .map_err(|_| WebSocketError::without_code(Cause::HandshakeTimedOut(timeout)))?
+            .map_err(WebSocketError::without_code)?;
+        Ok(io)
     }
 }
 

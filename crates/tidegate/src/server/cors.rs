@@ -3,7 +3,8 @@
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, HeaderName, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, CACHE_CONTROL, COOKIE, HeaderName, HeaderValue, ORIGIN,
+    VARY,
 };
 use http::{HeaderMap, Response, StatusCode};
 use tidegate_proto::websocket::handshake::Refusal;
@@ -14,17 +15,25 @@ use crate::transport::Body;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-const EXPOSED: HeaderValue = HeaderValue::from_static("tidegate-position, retry-after");
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
+const EXPOSED: HeaderValue = HeaderValue::from_static("tidegate-position, tidegate-session, retry-after");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
 const CONTENT_TYPE_ALONE: HeaderValue = HeaderValue::from_static("content-type");
 
 /// How long a browser need not ask again, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// Judges where a request comes from, and gives back the origin that may see the answer.
+/// The page that a request comes from, if it comes from one that is told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Page {
+    origin: Option<HeaderValue>,
+    /// Whether it may see what is answered to the user whose browser it is in.
+    sees_credentials: bool,
+}
+
+/// Judges where a request comes from, and gives back who may see the answer.
 ///
 /// Not every request of a page names its origin; then Fetch Metadata tells of one from another site.
-pub(super) fn judge(origins: &OriginPolicy, headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
+pub(super) fn judge(origins: &OriginPolicy, headers: &HeaderMap) -> Result<Page, Refusal> {
     let mut all = headers.get_all(ORIGIN).into_iter();
     let origin = all.next();
     if all.next().is_some() {
@@ -36,7 +45,10 @@ pub(super) fn judge(origins: &OriginPolicy, headers: &HeaderMap) -> Result<Optio
     if is_refused || !origins.allows(origin, headers) {
         return Err(Refusal::forbidden_origin());
     }
-    Ok(origin.cloned())
+    // Where everybody may ask, nobody in particular was trusted with what is the user's.
+    let is_anonymous = !headers.contains_key(COOKIE) && !headers.contains_key(AUTHORIZATION);
+    let sees_credentials = !matches!(origins, OriginPolicy::Any) || is_anonymous;
+    Ok(Page { origin: origin.cloned(), sees_credentials })
 }
 
 /// Answers a browser that asks whether a page may ask.
@@ -52,14 +64,16 @@ pub(super) fn preflight(headers: &HeaderMap) -> Response<Body> {
 }
 
 /// Adds to an answer what every answer has (docs/sessions.md, section 1).
-pub(super) fn dress(headers: &mut HeaderMap, origin: Option<&HeaderValue>) {
+pub(super) fn dress(headers: &mut HeaderMap, page: &Page) {
     headers.insert(CACHE_CONTROL, NO_STORE);
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
     headers.append(VARY, HeaderValue::from_static("origin"));
-    if let Some(origin) = origin {
+    if let Some(origin) = &page.origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        // As WebSocket has it: its handshake sends cookies whatever the page.
-        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        if page.sees_credentials {
+            // As WebSocket has it: its handshake sends cookies whatever the page.
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
 }

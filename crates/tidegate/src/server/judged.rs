@@ -1,11 +1,15 @@
 //! A client that is let in.
 
 use std::sync::Arc;
+#[cfg(feature = "sessions")]
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::{Request, Response, StatusCode};
 #[cfg(feature = "sessions")]
 use tidegate_proto::credit::MAX_BATCH_BYTES;
+#[cfg(feature = "sessions")]
+use tidegate_proto::session;
 use tidegate_proto::websocket::Side;
 use tidegate_proto::websocket::handshake::{Agreed, Answer, Offer, Refusal, receive};
 use tokio::time::Instant;
@@ -83,7 +87,9 @@ impl Judged {
         settings.tuning.deadlines = Arc::new(deadlines);
         settings.tuning.high_water_mark = settings.tuning.high_water_mark.min(QUEUED_BYTES);
         // Sessions cut frames out of streams of bytes.
-        settings.credits = settings.credits.take().map(|credits| credits.apart(None));
+        // An end is not given up while the client may still come back.
+        let outage = settings.session.as_ref().map_or(Duration::ZERO, session::Config::keep_time);
+        settings.credits = settings.credits.take().map(|credits| credits.apart(None).outage(outage));
         self.start(io, Bytes::new(), asked)
     }
 

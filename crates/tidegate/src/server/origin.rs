@@ -12,7 +12,9 @@ pub enum OriginPolicy {
     /// Only pages from the host and port that the request was sent to.
     #[default]
     SameOrigin,
-    /// Pages from anywhere: right only where no cookie or network position gives a page any power.
+    /// Pages from anywhere: right only where no cookie or network position gives a page any power. What is answered over
+    /// HTTP to a request with a cookie or `Authorization` no page of another origin gets to see; who means that writes
+    /// a [`Check`](Self::Check).
     Any,
     /// The same host, and these origins, written as browsers do: `https://app.example`.
     List(Vec<String>),

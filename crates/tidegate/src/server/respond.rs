@@ -78,25 +78,34 @@ impl Acceptor {
         let opens_websocket = opens_websocket(&head);
         upgrading::translate(&mut head);
         let judged = cors::judge(&self.settings.origins, head.headers());
-        let origin = judged.as_ref().ok().cloned().flatten();
+        let page = judged.as_ref().ok().cloned().unwrap_or_default();
         let answer = match judged {
             Err(refusal) => Err(refusal),
             Ok(_) if opens_websocket => return self.open_websocket(head, pending, handler, tasks).await,
             Ok(_) => match *head.method() {
                 Method::GET => self.attach(head, handler, tasks).await,
                 Method::POST => self.take(head, &mut body).await,
+                Method::DELETE => self.end(&head),
                 Method::OPTIONS if head.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD) => {
                     Ok(cors::preflight(head.headers()))
                 }
-                _ => Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "GET and POST are served here")
-                    .header(ALLOW, HeaderValue::from_static("GET, POST, OPTIONS"))),
+                _ => {
+                    Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "GET, POST and DELETE are served here")
+                        .header(ALLOW, HeaderValue::from_static("GET, POST, DELETE, OPTIONS")))
+                }
             },
         };
-        let mut response = answer.unwrap_or_else(refused);
-        if response.status().is_client_error() {
-            discard(&mut body).await;
-        }
-        cors::dress(response.headers_mut(), origin.as_ref());
+        let mut response = match answer {
+            Ok(response) => response,
+            Err(refusal) => {
+                let response = refused(refusal);
+                if response.status().is_client_error() {
+                    discard(&mut body).await;
+                }
+                response
+            }
+        };
+        cors::dress(response.headers_mut(), &page);
         response
     }
 
@@ -194,23 +203,29 @@ impl Acceptor {
         Ok(response)
     }
 
+    /// Answers a DELETE: the client does not want its session any more.
+    fn end(&self, head: &Request<()>) -> Result<Response<Body>, Refusal> {
+        let query = Query::of(head.uri()).map_err(invalid)?;
+        if self.settings.sessions.end(named(&query)?) {
+            return Ok(no_content());
+        }
+        Err(super::sessions::NotResumed::Unknown.into())
+    }
+
     /// Answers a POST: a stretch of the client's flow, or an acknowledgement.
     async fn take<B>(&self, head: Request<()>, body: &mut B) -> Result<Response<Body>, Refusal>
     where
         B: http_body::Body + Unpin,
     {
         let query = Query::of(head.uri()).map_err(invalid)?;
-        let id = query.session.as_deref();
-        let id = id.ok_or(Refusal::new(StatusCode::BAD_REQUEST, "the parameter session is missing"))?;
-        let session = self.session(id)?;
+        let session = self.session(named(&query)?)?;
         let posted = post(&self.settings.sessions, &session, &query, head.headers(), body).await;
         let mut response = match posted {
-            Ok(()) => {
-                let mut response = Response::new(Body::default());
-                *response.status_mut() = StatusCode::NO_CONTENT;
-                response
-            }
+            Ok(()) => no_content(),
             Err(why) => {
+                if why.cuts_the_body() {
+                    discard(body).await;
+                }
                 let mut response = refused(Refusal::new(why.status(), why.to_string()));
                 if let Some(seconds) = why.retry_after() {
                     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -221,6 +236,18 @@ impl Acceptor {
         response.headers_mut().insert(POSITION, HeaderValue::from(session.position()));
         Ok(response)
     }
+}
+
+/// The session that a request names.
+fn named(query: &Query) -> Result<&str, Refusal> {
+    let missing = Refusal::new(StatusCode::BAD_REQUEST, "the parameter session is missing");
+    query.session.as_deref().ok_or(missing)
+}
+
+fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 fn invalid(error: impl std::fmt::Display) -> Refusal {

@@ -8,7 +8,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use tidegate_proto::session::AttachError;
 use tidegate_proto::websocket::Side;
 use tidegate_proto::websocket::handshake::{Refusal, receive};
@@ -54,9 +54,17 @@ impl NotResumed {
 
 impl From<NotResumed> for Refusal {
     fn from(why: NotResumed) -> Self {
-        Self::new(why.status(), why.to_string())
+        let refusal = Self::new(why.status(), why.to_string());
+        match why {
+            NotResumed::Unknown | NotResumed::Position(_) => refusal.header(SESSION, LOST),
+            NotResumed::NoPosition => refusal,
+        }
     }
 }
+
+/// What tells this server's 404 and 410 from those of others on the way (docs/sessions.md, section 5).
+pub(super) const SESSION: HeaderName = HeaderName::from_static("tidegate-session");
+const LOST: HeaderValue = HeaderValue::from_static("lost");
 
 impl Acceptor {
     /// The session of this id.

@@ -1,13 +1,12 @@
 //! A session that lives: the machine, and who waits for it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_proto::session::{
-    AttachError, Attachment, Carries, Config, PostError, ServerSession, Violation,
+    AttachError, Attachment, Carries, Config, FrameSplitter, PostError, ServerSession, Violation,
 };
 use tidegate_proto::websocket::CloseInfo;
 use tokio::sync::Notify;
@@ -15,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::carrier::{Carrier, Transport};
 use super::flow::Flow;
+use super::uplink::Uplink;
 use crate::websocket::Share;
 
 /// One session of a server. The conversation on top of it, its attachment and its POSTs come to it from three sides.
@@ -25,7 +25,7 @@ pub(crate) struct Session {
     changed: Notify,
     /// Told when frames were taken, so that there may be room for more.
     taken: Notify,
-    is_posting: AtomicBool,
+    uplink: Uplink,
 }
 
 struct State {
@@ -43,7 +43,10 @@ struct State {
 }
 
 /// The one POST of a session that is in flight.
-pub(crate) struct Posting<'a>(&'a Session);
+pub(crate) struct Posting<'a> {
+    session: &'a Session,
+    number: u64,
+}
 
 /// When to look again at what is due and cannot be done, or at the budget.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -64,7 +67,7 @@ impl Session {
             carrier: Arc::default(),
             changed: Notify::new(),
             taken: Notify::new(),
-            is_posting: AtomicBool::new(false),
+            uplink: Uplink::default(),
         }
     }
 
@@ -215,10 +218,15 @@ impl Session {
         state.machine.takes_frames() || state.is_over
     }
 
-    /// Begins a POST, unless one is in flight.
+    /// Begins a POST, unless one is in flight whose body comes, or has come.
     pub(crate) fn begin_post(&self) -> Option<Posting<'_>> {
-        let is_free = !self.is_posting.swap(true, Ordering::AcqRel);
-        is_free.then(|| Posting(self))
+        self.uplink.begin().map(|number| Posting { session: self, number })
+    }
+
+    /// Ends the session as if its connection had been lost.
+    pub(super) fn abandon(&self) {
+        self.lock().machine.abandon();
+        self.changed.notify_one();
     }
 
     fn post(&self, from: u64, received: Option<u64>, body: &Bytes) -> Result<(), PostError> {
@@ -233,6 +241,22 @@ impl Session {
 }
 
 impl Posting<'_> {
+    /// Something of its body has come, or all of it.
+    pub(crate) fn heard(&self, is_whole: bool) {
+        self.session.uplink.heard(self.number, is_whole);
+    }
+
+    /// Waits until a newer POST has taken the place of this one, whose body has not come.
+    pub(crate) async fn displaced(&self) {
+        self.session.uplink.displaced(self.number).await;
+    }
+
+    /// Takes the whole frames of a body that does not come to its end, as far as there is room. The position tells.
+    pub(crate) fn keep(&self, from: u64, received: Option<u64>, begun: &Bytes) {
+        let Ok(whole) = FrameSplitter::default().split(begun) else { return };
+        let _ = self.session.post(from, received, &whole);
+    }
+
     /// Takes the frames of a body, as soon as there is room for them all.
     ///
     /// # Errors
@@ -244,8 +268,8 @@ impl Posting<'_> {
     /// Frames up to the session's position were taken.
     pub(crate) async fn post(&self, from: u64, received: Option<u64>, body: &Bytes) -> Result<(), PostError> {
         loop {
-            let taken = self.0.taken.notified();
-            match self.0.post(from, received, body) {
+            let taken = self.session.taken.notified();
+            match self.session.post(from, received, body) {
                 Err(PostError::Full) => taken.await,
                 posted => return posted,
             }
@@ -255,7 +279,7 @@ impl Posting<'_> {
 
 impl Drop for Posting<'_> {
     fn drop(&mut self) {
-        self.0.is_posting.store(false, Ordering::Release);
+        self.session.uplink.end(self.number);
     }
 }
 

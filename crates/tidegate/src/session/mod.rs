@@ -16,11 +16,12 @@ mod live;
 mod loopback;
 mod outlet;
 mod registry;
+mod uplink;
 
 pub(crate) use attached::Attached;
 pub(crate) use carrier::Carrier;
 pub use carrier::Transport;
 pub(crate) use flow::Flow;
-pub(crate) use live::Session;
+pub(crate) use live::{Posting, Session};
 pub(crate) use loopback::Loopback;
 pub(crate) use registry::Sessions;

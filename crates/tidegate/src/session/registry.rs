@@ -90,6 +90,13 @@ impl Sessions {
         self.lock().get(id).cloned()
     }
 
+    /// Ends the session of this id, and tells whether it was there.
+    pub(crate) fn end(&self, id: &str) -> bool {
+        // Its task empties its place; nobody is to find it until then.
+        let found = self.lock().remove(id);
+        found.inspect(|session| session.abandon()).is_some()
+    }
+
     /// Waits until there are none.
     pub(crate) async fn emptied(&self) {
         loop {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::FRAMES;
 use super::query::Query;
-use crate::session::{Session, Sessions};
+use crate::session::{Posting, Session, Sessions};
 
 /// The longest body.
 const MAX_BODY_BYTES: usize = 262_144;
@@ -37,6 +37,8 @@ pub(crate) enum Refused {
     TooLong,
     #[error("another POST of this session is in flight")]
     InFlight,
+    #[error("a newer POST of this session has come, and the body has not")]
+    Displaced,
     #[error("the body does not come")]
     Slow,
     #[error("the body broke off")]
@@ -54,7 +56,7 @@ impl Refused {
         match self {
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::InFlight | Self::Frames(PostError::Gap { .. }) => StatusCode::CONFLICT,
+            Self::InFlight | Self::Displaced | Self::Frames(PostError::Gap { .. }) => StatusCode::CONFLICT,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::SessionFull | Self::Frames(PostError::Full) => StatusCode::TOO_MANY_REQUESTS,
             Self::ServerFull => StatusCode::SERVICE_UNAVAILABLE,
@@ -62,10 +64,20 @@ impl Refused {
         }
     }
 
+    /// Whether what has come of the body is taken all the same.
+    fn keeps_the_beginning(&self) -> bool {
+        matches!(self, Self::Slow | Self::Displaced | Self::BrokenOff | Self::ServerFull)
+    }
+
+    /// Whether the client still sends, so that it hears nothing before it has sent all.
+    pub(crate) fn cuts_the_body(&self) -> bool {
+        !matches!(self, Self::Slow | Self::Displaced | Self::BrokenOff)
+    }
+
     /// In how many seconds the same POST may be tried again.
     pub(crate) fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::InFlight | Self::SessionFull | Self::ServerFull => Some(1),
+            Self::InFlight | Self::Displaced | Self::SessionFull | Self::ServerFull => Some(1),
             _ => None,
         }
     }
@@ -101,10 +113,23 @@ where
         return Err(Refused::TooLong);
     }
     let posting = session.begin_post().ok_or(Refused::InFlight)?;
-    let reading = timeout(BODY_TIME, read(body, sessions.bodies())).await;
-    let (body, room) = reading.unwrap_or(Err(Refused::Slow))?;
+    let mut begun = Begun { bytes: BytesMut::new(), room: None };
+    let read = tokio::select! {
+        read = timeout(BODY_TIME, begun.read(body, sessions.bodies(), &posting)) => read.unwrap_or(Err(Refused::Slow)),
+        () = posting.displaced() => Err(Refused::Displaced),
+    };
+    let body = begun.bytes.freeze();
+    match read {
+        Ok(()) => {}
+        Err(why) if why.keeps_the_beginning() => {
+            posting.keep(from, query.received, &body);
+            return Err(why);
+        }
+        Err(why) => return Err(why),
+    }
+    posting.heard(true);
     let posted = timeout(HOLD, posting.post(from, query.received, &body)).await;
-    drop(room);
+    drop(begun.room);
     posted.map_err(|_| Refused::SessionFull)?.map_err(Refused::Frames)
 }
 
@@ -135,35 +160,49 @@ where
     }
 }
 
-/// Reads a body, and takes room for it as it comes: who sends slowly takes no more than what it has sent.
-async fn read<'a, B>(
-    body: &mut B,
-    bodies: &'a Semaphore,
-) -> Result<(Bytes, Option<SemaphorePermit<'a>>), Refused>
-where
-    B: http_body::Body + Unpin,
-{
-    let mut whole = BytesMut::new();
-    let mut room: Option<SemaphorePermit<'_>> = None;
-    loop {
-        let piece = match timeout(BODY_PAUSE, body.frame()).await {
-            Err(_) => return Err(Refused::Slow),
-            Ok(None) => return Ok((whole.freeze(), room)),
-            Ok(Some(Err(_))) => return Err(Refused::BrokenOff),
-            Ok(Some(Ok(piece))) => piece,
-        };
-        let Ok(mut data) = piece.into_data() else { continue };
-        let length = data.remaining();
-        if whole.len() + length > MAX_BODY_BYTES {
-            return Err(Refused::TooLong);
+/// What has come of a body, and the room that it takes.
+struct Begun<'a> {
+    bytes: BytesMut,
+    room: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> Begun<'a> {
+    /// Reads a body, and takes room for it as it comes: who sends slowly takes no more than what it has sent.
+    ///
+    /// # Cancellation
+    ///
+    /// What was read is there.
+    async fn read<B>(
+        &mut self,
+        body: &mut B,
+        bodies: &'a Semaphore,
+        posting: &Posting<'_>,
+    ) -> Result<(), Refused>
+    where
+        B: http_body::Body + Unpin,
+    {
+        loop {
+            let piece = match timeout(BODY_PAUSE, body.frame()).await {
+                Err(_) => return Err(Refused::Slow),
+                Ok(None) => return Ok(()),
+                Ok(Some(Err(_))) => return Err(Refused::BrokenOff),
+                Ok(Some(Ok(piece))) => piece,
+            };
+            let Ok(mut data) = piece.into_data() else { continue };
+            let length = data.remaining();
+            if self.bytes.len() + length > MAX_BODY_BYTES {
+                return Err(Refused::TooLong);
+            }
+            posting.heard(false);
+            // It is shorter than the longest body.
+            let more = timeout(HOLD, bodies.acquire_many(length as u32)).await;
+            let Ok(Ok(more)) = more else { return Err(Refused::ServerFull) };
+            match &mut self.room {
+                Some(room) => room.merge(more),
+                None => self.room = Some(more),
+            }
+            posting.heard(false);
+            self.bytes.extend_from_slice(&data.copy_to_bytes(length));
         }
-        // It is shorter than the longest body.
-        let more = timeout(HOLD, bodies.acquire_many(length as u32)).await;
-        let Ok(Ok(more)) = more else { return Err(Refused::ServerFull) };
-        match &mut room {
-            Some(room) => room.merge(more),
-            None => room = Some(more),
-        }
-        whole.extend_from_slice(&data.copy_to_bytes(length));
     }
 }

@@ -1,6 +1,6 @@
 //! What is different by credit: the end of a conversation on top of a connection.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tidegate_proto::credit::{self, Batch, Endpoint};
@@ -197,6 +197,11 @@ impl Credits {
         self.endpoint.handle_timeout(now);
         self.has_news |= !was_over && self.endpoint.outcome().is_some();
         self.endpoint.poll_timeout(now)
+    }
+
+    /// How long the end may take, without what is added for a peer that is out of reach.
+    pub(super) fn close_timeout(&self) -> Duration {
+        self.endpoint.close_timeout()
     }
 
     /// Lets go of everything: the connection was failed.

@@ -294,7 +294,9 @@ impl Layers {
     }
 
     pub(crate) fn close_timeout(&self) -> Duration {
-        self.connection.close_timeout()
+        let timeout = self.connection.close_timeout();
+        // A reader that stays away is no peer that is out of reach.
+        self.credits.as_ref().map_or(timeout, |credits| timeout.min(credits.close_timeout()))
     }
 
     pub(crate) fn shuts_down_first(&self) -> bool {

@@ -22,6 +22,9 @@ pub enum NotResumed {
     /// The server broke a rule of sessions.
     #[error("the server broke the protocol: {0}")]
     Broken(Violation),
+    /// The budget of so many bytes was exhausted, and this session was the one that held the most of it.
+    #[error("the budget of {0} bytes is exhausted")]
+    BudgetExhausted(usize),
     /// The server refused what was sent for good.
     #[error("the server refused what was sent with status {status}{}", suffix(.reason))]
     Refused {

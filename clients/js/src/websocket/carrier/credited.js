@@ -34,7 +34,9 @@ export class Credited {
    * @param {import("../../platform.js").Platform} platform
    * @param {import("../carrier.js").CarrierEvents} events
    * @param {{ offered: string[], window: number, maxWindow: number, maxMessageBytes: number, apart?: number }} settings
-   * @param {Pick<Outlet, "hasRoom" | "isThrough" | "send" | "whenRoom" | "stop">} outlet
+   * @param {Pick<Outlet, "hasRoom" | "isThrough" | "send" | "whenRoom" | "stop"> & { renew?: () => boolean }} outlet
+   *   `renew` is asked before the peer is given up: whether what carries the batches may be lost, and is done without
+   *   now; then come `detached` and, once there is another, `attached`
    */
   constructor(socket, platform, events, settings, outlet) {
     this.#socket = socket;
@@ -82,6 +84,16 @@ export class Credited {
     const closeCode = peerEnd.closeCode ?? NO_STATUS;
     const { reason } = peerEnd;
     this.#report({ ...end, isClean: hasArrived && !this.#hasUnsent, isClose: true, closeCode, reason });
+  }
+
+  /** Nothing carries the batches, for now. */
+  detached() {
+    this.#deadlines.pause();
+  }
+
+  /** Something does, again. */
+  attached() {
+    this.#deadlines.resume();
   }
 
   /** There may be room again. */
@@ -179,6 +191,8 @@ export class Credited {
 
   /** The peer takes too long: to end, or having ended, to close the WebSocket. */
   #giveUp() {
+    const isDone = this.#machine.isOver && this.#outlet.isThrough;
+    if (!isDone && this.#outlet.renew?.()) return;
     this.#closeSocket();
     this.ended(LOST, this.#outlet.isThrough);
   }

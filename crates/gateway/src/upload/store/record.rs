@@ -52,6 +52,11 @@ impl Owner {
         is_hex(text, OWNER_DIGITS).then(|| Self(text.to_owned()))
     }
 
+    /// The owner with this key, as a number.
+    pub fn of_key(key: u64) -> Self {
+        Self(format!("{key:016x}"))
+    }
+
     /// The key, as text.
     pub fn as_str(&self) -> &str {
         &self.0

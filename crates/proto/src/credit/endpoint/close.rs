@@ -109,11 +109,11 @@ impl Endpoint {
     }
 
     fn set_deadline(&mut self, now: Instant) {
-        let timeout = self.config.close_timeout;
+        let (timeout, outage) = (self.config.close_timeout, self.config.outage);
         let (progress, messages_read) = (self.ending.progress, self.incoming.messages_read());
         let fresh = Deadline {
-            at: now + timeout,
-            last: now + timeout * MAX_POSTPONED,
+            at: now + timeout + outage,
+            last: now + timeout * MAX_POSTPONED + outage,
             progress,
             look_at: now + timeout / 2,
             messages_read,
@@ -128,8 +128,14 @@ impl Endpoint {
             }
         } else if deadline.progress < progress {
             deadline.progress = progress;
-            deadline.at = (now + timeout).min(deadline.last);
+            deadline.at = (now + timeout + outage).min(deadline.last);
         }
+    }
+
+    /// How long the peer's END may take, without what is added for a peer that is out of reach.
+    #[must_use]
+    pub fn close_timeout(&self) -> Duration {
+        self.config.close_timeout
     }
 
     /// What to close the WebSocket with now, told once; an empty Close for [`CloseCode::NO_STATUS`]. Ask behind

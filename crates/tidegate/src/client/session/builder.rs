@@ -129,7 +129,7 @@ impl ConnectionBuilder {
         let way = Way::of(&client)?;
         let (socket, opening) = WebSocketStream::opening(url.into());
         let carrier = Arc::new(Carrier::default());
-        let core = Arc::new(Core::new(&Default::default(), carrier.clone()));
+        let core = Arc::new(Core::new(&Default::default(), carrier.clone(), client.tuning.budget.share()));
         // Without the credentials, from here on; the way has them.
         let client = ClientBuilder { url: socket.url().to_owned(), ..client };
         let trip = Trip::new(core, client, way, pace);

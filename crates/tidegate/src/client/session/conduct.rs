@@ -1,6 +1,7 @@
 //! A session from its first attachment to its end: carried, lost, attached anew, and by something better when that
 //! works again.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -14,8 +15,9 @@ use super::trip::Trip;
 use crate::session::Transport;
 use crate::websocket::NotResumed;
 
-/// How long a session is carried on when the conversation on top is over, so that the server gets its last frames.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// How long a session is carried on when the conversation on top is over, so that the server gets its last frames: at
+/// least, and at most. Between them it is as long as the server keeps it, since nothing may carry it just then.
+const FAREWELL: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(300);
 
 /// How long something better may take to attach, while something worse works.
 const CLIMB_TIMEOUT: Duration = Duration::from_secs(2);
@@ -39,12 +41,17 @@ pub(super) async fn conduct(trip: &Trip, order: &[Transport], first: Held) {
             core.drained().await;
             core.over().await;
         };
-        let _ = tokio::time::timeout(FAREWELL, last_words).await;
+        let time = core.keep().clamp(*FAREWELL.start(), *FAREWELL.end());
+        let _ = tokio::time::timeout(time, last_words).await;
     };
     let last = tokio::select! {
         last = Attachments::new(trip, order).keep(first) => last,
         lost = post_all(trip) => {
             core.fail(lost);
+            None
+        }
+        limit = core.doomed() => {
+            core.fail(NotResumed::BudgetExhausted(limit));
             None
         }
         () = unwanted => None,

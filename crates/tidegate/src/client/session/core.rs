@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::way::Parameters;
 use crate::session::{Carrier, Flow, Transport};
-use crate::websocket::NotResumed;
+use crate::websocket::{NotResumed, Share};
 
 /// One session of a client.
 pub(super) struct Core {
@@ -39,6 +39,8 @@ struct State {
     /// The conversation on top is over, or gone.
     has_left: bool,
     failure: Option<NotResumed>,
+    /// What is kept counts in the budget of all connections.
+    share: Share,
 }
 
 /// How the client's frames go.
@@ -55,11 +57,14 @@ enum Uplink {
 /// The type of END (docs/protocol.md, section 2).
 const END: u8 = 0x07;
 
+/// When to look at the budget again.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// How much goes into one message of a WebSocket.
 const BATCH_BYTES: usize = 64 << 10;
 
 impl Core {
-    pub(super) fn new(config: &Config, carrier: Arc<Carrier>) -> Self {
+    pub(super) fn new(config: &Config, carrier: Arc<Carrier>, share: Share) -> Self {
         let state = State {
             machine: ClientSession::new(config),
             reader: None,
@@ -72,6 +77,7 @@ impl Core {
             is_answered: false,
             has_left: false,
             failure: None,
+            share,
         };
         Self { state: Mutex::new(state), news: watch::Sender::new(()), carrier }
     }
@@ -118,6 +124,7 @@ impl Core {
     pub(super) fn take(&self, attachment: &mut Attachment, batch: &Bytes) -> Result<(), Violation> {
         self.change(|state| {
             let taken = state.machine.handle_batch(now(), attachment, batch);
+            state.settle();
             if state.has_left {
                 // Nobody will come for them.
                 while state.machine.poll_frame().is_some() {}
@@ -216,6 +223,7 @@ impl Core {
                 Posted::Refused(position) => state.machine.handle_position(position),
                 Posted::Unknown => Ok(()),
             };
+            state.settle();
             state.wake();
             known
         })
@@ -258,6 +266,7 @@ impl Core {
         self.carrier.set(None);
         self.change(|state| {
             state.failure.get_or_insert(failure);
+            state.share.close();
             state.wake();
         });
     }
@@ -268,6 +277,21 @@ impl Core {
         let state = self.lock();
         let is_done = state.is_answered || (state.has_ended && state.machine.kept_bytes() == 0);
         state.failure.clone().filter(|_| !is_done && !state.machine.is_over())
+    }
+
+    /// Looks after what is kept, as far as it counts in the budget. Ready with the budget's limit when this session was
+    /// chosen to fail for the others' sake.
+    pub(super) async fn doomed(&self) -> usize {
+        loop {
+            self.wait(|state| state.share.is_open().then_some(())).await;
+            tokio::time::sleep(PAUSE).await;
+            let mut state = self.lock();
+            if state.share.is_doomed() {
+                return state.share.limit();
+            }
+            let kept = state.machine.kept_bytes();
+            state.share.look(kept, Instant::now());
+        }
     }
 
     /// Waits until the conversation on top is over, or gone.
@@ -315,6 +339,13 @@ pub(super) enum Posted {
 }
 
 impl State {
+    /// Counts what is kept, after some of it was acknowledged.
+    fn settle(&mut self) {
+        if self.share.is_open() {
+            self.share.settle(self.machine.kept_bytes(), &Context::from_waker(Waker::noop()));
+        }
+    }
+
     /// Calls the link.
     fn wake(&mut self) {
         for waker in [self.reader.take(), self.writer.take()].into_iter().flatten() {
@@ -326,11 +357,22 @@ impl State {
 impl Flow for Core {
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.machine.has_room() || state.failure.is_some() {
+        if state.failure.is_some() {
             return Poll::Ready(());
         }
-        state.writer = Some(cx.waker().clone());
-        Poll::Pending
+        let (was_open, kept) = (state.share.is_open(), state.machine.kept_bytes());
+        state.share.settle(kept, cx);
+        let has_room = state.machine.has_room() && state.share.poll_room(kept, cx).is_ready();
+        if !has_room {
+            state.writer = Some(cx.waker().clone());
+        }
+        let has_opened = !was_open && state.share.is_open();
+        drop(state);
+        if has_opened {
+            // From now on somebody has to look after it.
+            self.news.send_replace(());
+        }
+        if has_room { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn send(&self, frame: Bytes) {

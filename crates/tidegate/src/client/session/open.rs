@@ -92,7 +92,9 @@ async fn open_link(core: &Arc<Core>, builder: &ClientBuilder) -> Result<Arc<Shar
     let mut agreed = Agreed { credits: true, ..Agreed::default() };
     let offered = &builder.handshake.protocols;
     // Sessions cut frames out of streams of bytes.
-    let credits = builder.credits.clone().map(|credits| credits.apart(None));
+    let credits = builder.credits.clone().unwrap_or_default().apart(None);
+    // An end is not given up while the session may still be resumed.
+    let credits = Some(credits.outage(core.keep()));
     let config = builder.config.clone();
     let mut layers = Layers::new(Side::Client, config, credits, &agreed, offered, seed);
     agreed.protocol = greet(&mut io, &mut layers).await.map_err(|cause| match &cause {

@@ -10,7 +10,7 @@ use super::backoff::Backoff;
 use super::core::Posted;
 use super::error::TransportError;
 use super::lane::Lane;
-use super::trip::{Trip, reason, retry_after};
+use super::trip::{Trip, reason, retry_after, tells_of_loss};
 use super::way::{Ask, Parameters};
 use crate::websocket::NotResumed;
 
@@ -104,19 +104,26 @@ async fn send(trip: &Trip, lane: &mut Lane, post: &Post, parameters: Parameters)
     };
     let (status, position) = (response.status(), position(response.headers()));
     let wait = retry_after(response.headers());
+    let is_lost = tells_of_loss(response.headers());
     let reason = reason(response).await;
-    judge(status, position, wait, reason)
+    judge(status, position, wait, is_lost, reason)
 }
 
 /// What an answer means (docs/sessions.md, section 4).
-fn judge(status: StatusCode, position: Option<u64>, wait: Option<Duration>, reason: String) -> Sent {
+fn judge(
+    status: StatusCode,
+    position: Option<u64>,
+    wait: Option<Duration>,
+    is_lost: bool,
+    reason: String,
+) -> Sent {
     match (status.as_u16(), position) {
         (204, Some(position)) => Sent::Taken(position),
         (409, position) if wait.is_some() => Sent::Later(position, wait.unwrap_or(PAUSE)),
         (409, Some(position)) => Sent::Elsewhere(position),
         (429 | 503, position) => Sent::Later(position, wait.unwrap_or(PAUSE)),
-        (404, _) => Sent::Lost(NotResumed::Gone(reason)),
-        (410, _) => Sent::Lost(NotResumed::PositionGone(reason)),
+        (404, _) if is_lost => Sent::Lost(NotResumed::Gone(reason)),
+        (410, _) if is_lost => Sent::Lost(NotResumed::PositionGone(reason)),
         (400 | 401 | 403 | 405 | 413 | 414 | 415 | 431, _) => {
             Sent::Lost(NotResumed::Refused { status: status.as_u16(), reason })
         }
@@ -135,7 +142,7 @@ mod tests {
 
     fn of(status: u16, position: Option<u64>, wait: Option<u64>) -> Sent {
         let status = StatusCode::from_u16(status).unwrap();
-        judge(status, position, wait.map(Duration::from_secs), "why".to_owned())
+        judge(status, position, wait.map(Duration::from_secs), false, "why".to_owned())
     }
 
     #[test]
@@ -153,13 +160,15 @@ mod tests {
             let refused = NotResumed::Refused { status, reason: "why".to_owned() };
             assert!(matches!(of(status, Some(7), None), Sent::Lost(lost) if lost == refused));
         }
-        assert!(matches!(of(404, None, None), Sent::Lost(NotResumed::Gone(_))));
+        let lost = |status| judge(status, None, None, true, "why".to_owned());
+        assert!(matches!(lost(StatusCode::NOT_FOUND), Sent::Lost(NotResumed::Gone(_))));
+        assert!(matches!(lost(StatusCode::GONE), Sent::Lost(NotResumed::PositionGone(_))));
     }
 
     #[test]
     fn what_a_proxy_may_have_said_is_asked_again() {
         assert!(matches!(of(502, None, None), Sent::Unknown { at_once: true }));
-        for status in [200, 204, 304, 409, 500, 504] {
+        for status in [200, 204, 304, 404, 409, 410, 500, 504] {
             assert!(matches!(of(status, None, None), Sent::Unknown { at_once: false }), "{status}");
         }
     }

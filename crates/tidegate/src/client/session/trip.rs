@@ -81,12 +81,18 @@ impl Trip {
 /// What a refusal of an attachment means.
 pub(super) async fn refused(response: Response<Incoming>, is_resuming: bool) -> Failed {
     let status = response.status();
+    let is_lost = is_resuming && tells_of_loss(response.headers());
     let reason = reason(response).await;
     match status {
-        StatusCode::NOT_FOUND if is_resuming => Failed::Lost(NotResumed::Gone(reason)),
-        StatusCode::GONE if is_resuming => Failed::Lost(NotResumed::PositionGone(reason)),
+        StatusCode::NOT_FOUND if is_lost => Failed::Lost(NotResumed::Gone(reason)),
+        StatusCode::GONE if is_lost => Failed::Lost(NotResumed::PositionGone(reason)),
         status => TransportError::Status { status, reason }.into(),
     }
+}
+
+/// Whether it is the session's own server that does not have it: others on the way say 404 as well.
+pub(super) fn tells_of_loss(headers: &HeaderMap) -> bool {
+    headers.get("tidegate-session").is_some_and(|value| value == "lost")
 }
 
 /// The first line of an answer's body, as far as it is short and comes soon; a page is left out.

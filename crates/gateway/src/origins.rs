@@ -1,8 +1,6 @@
-//! Pages of other origins: which may publish and read.
+//! Pages of other origins: which may read, and send.
 
-use crate::front::Head;
-
-/// Pages of which origins may publish to channels, and read them. Programs outside browsers name no origin, and are
+/// Pages of which origins may publish to channels and read them, and upload. Programs outside browsers name no origin, and are
 /// always let through.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Origins {
@@ -17,19 +15,29 @@ pub(crate) enum Origins {
 
 /// What is thought of the origin of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It names none, or that of this server.
     Own,
-    /// It may read and publish.
+    /// It may read and send.
     Allowed(String),
     /// It may not.
     Foreign,
 }
 
 impl Origins {
-    pub(super) fn judge(&self, head: &Head<'_>) -> Verdict {
-        let Some(origin) = head.header("origin") else { return Verdict::Own };
-        let host = head.header("host").unwrap_or_default();
+    /// These origins beside the own one, written as browsers do; `*` stands for all.
+    pub(crate) fn of(origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let origins: Vec<String> = origins.into_iter().map(Into::into).collect();
+        match origins.is_empty() {
+            _ if origins.iter().any(|origin| origin == "*") => Self::Any,
+            true => Self::Same,
+            false => Self::List(origins),
+        }
+    }
+
+    /// What is thought of a request that names this origin, and was sent to this host.
+    pub(crate) fn judge(&self, origin: Option<&str>, host: &str) -> Verdict {
+        let Some(origin) = origin else { return Verdict::Own };
         // Host and port only: a proxy that ends TLS leaves no trace of the scheme in the request.
         let authority = origin.split_once("://").map(|(_, authority)| authority);
         if authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host)) {
@@ -48,27 +56,23 @@ impl Origins {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::front::with_head;
 
     fn judge(origins: &Origins, origin: &str) -> Verdict {
-        let text = format!("GET / HTTP/1.1\r\nhost: h.example:8080\r\n{origin}\r\n");
-        with_head(&text, |head| origins.judge(head))
+        origins.judge(Some(origin), "h.example:8080")
     }
 
     #[test]
     fn the_same_host_is_always_let_in() {
         let list = Origins::List(vec!["https://app.example".into()]);
         for origins in [&Origins::Same, &Origins::Any, &list] {
-            assert_eq!(judge(origins, ""), Verdict::Own);
-            assert_eq!(judge(origins, "origin: https://H.example:8080\r\n"), Verdict::Own);
+            assert_eq!(origins.judge(None, "h.example:8080"), Verdict::Own);
+            assert_eq!(judge(origins, "https://H.example:8080"), Verdict::Own);
         }
         for origin in ["http://h.example", "null", "https://evil.example", "https://app.example.evil"] {
-            let line = format!("origin: {origin}\r\n");
-            assert_eq!(judge(&Origins::Same, &line), Verdict::Foreign);
-            assert_eq!(judge(&list, &line), Verdict::Foreign);
-            assert_eq!(judge(&Origins::Any, &line), Verdict::Allowed("*".into()));
+            assert_eq!(judge(&Origins::Same, origin), Verdict::Foreign);
+            assert_eq!(judge(&list, origin), Verdict::Foreign);
+            assert_eq!(judge(&Origins::Any, origin), Verdict::Allowed("*".into()));
         }
-        let app = "origin: https://app.example\r\n";
-        assert_eq!(judge(&list, app), Verdict::Allowed("https://app.example".into()));
+        assert_eq!(judge(&list, "https://app.example"), Verdict::Allowed("https://app.example".into()));
     }
 }

@@ -1,0 +1,120 @@
+import { Gone } from "./tus.js";
+import { Passing, UploadError } from "./error.js";
+import { Patience } from "./patience.js";
+import { listen } from "../connection/lifecycle.js";
+
+/**
+ * One upload resource: created, looked at and appended to until all of its bytes are there.
+ *
+ * @typedef {object} Common what all parts have in common
+ * @property {import("./options.js").Choices} choices
+ * @property {import("./tus.js").Server} server
+ * @property {import("./store.js").Memory} memory
+ * @property {import("./progress.js").Progress} progress
+ * @property {(number: number, url: string, monitor: string) => void} onKnown called when the server has it
+ */
+export class Part {
+  #common;
+  #number;
+  #bytes;
+  #isOneOfMany;
+  #signal;
+
+  /**
+   * @param {Common} common
+   * @param {{ number: number, bytes: Blob, isOneOfMany: boolean, signal: AbortSignal }} which
+   */
+  constructor(common, { number, bytes, isOneOfMany, signal }) {
+    this.#common = common;
+    this.#number = number;
+    this.#bytes = bytes;
+    this.#isOneOfMany = isOneOfMany;
+    this.#signal = signal;
+  }
+
+  /** Uploads it, from where it is. @returns {Promise<string>} its URL */
+  async carry() {
+    const { choices, memory, progress } = this.#common;
+    const patience = new Patience({ ...choices, signal: this.#signal });
+    // What was there once is waited for.
+    patience.hasReached = !memory.isEmpty;
+    let at = -1;
+    let best = 0;
+    for (;;) {
+      try {
+        at = at < 0 ? await this.#begin() : await this.#append(at);
+        patience.hasReached = true;
+        progress.set(this.#number, at);
+        if (at > best) patience.restore();
+        best = Math.max(at, best);
+        if (at === this.#bytes.size) return memory.parts[this.#number];
+      } catch (error) {
+        progress.set(this.#number, Math.max(at, 0));
+        at = -1;
+        await patience.wait(error);
+      }
+    }
+  }
+
+  /** Where the server is: what was begun before, or anew. */
+  async #begin() {
+    const { memory, progress, server, onKnown } = this.#common;
+    const known = memory.parts[this.#number];
+    if (known) {
+      const { offset, length, monitor } = await server.look(known);
+      if (offset > this.#bytes.size || (length ?? this.#bytes.size) !== this.#bytes.size) {
+        throw new Gone("the upload there is another one");
+      }
+      progress.note(this.#number, offset);
+      onKnown(this.#number, known, monitor);
+      return offset;
+    }
+    const { url, monitor } = await server.create(this.#bytes.size, this.#isOneOfMany);
+    await memory.created(this.#number, url);
+    onKnown(this.#number, url, monitor);
+    return 0;
+  }
+
+  /** @param {number} at */
+  async #append(at) {
+    const { choices, memory, progress, server } = this.#common;
+    const body = this.#bytes.slice(at, Math.min(at + choices.chunkSize, this.#bytes.size));
+    const control = new AbortController();
+    const onAbort = () => control.abort(this.#signal.reason);
+    this.#signal.addEventListener("abort", onAbort);
+    if (this.#signal.aborted) onAbort();
+    let moved = choices.platform.now();
+    const onSent = (/** @type {number} */ bytes) => {
+      moved = choices.platform.now();
+      progress.set(this.#number, at, bytes);
+    };
+    // After a sleep, or on another network, a request that stands still is dead.
+    const onWoken = () => {
+      if (choices.platform.now() - moved > STILL_MS) control.abort(new Passing("the network has changed"));
+    };
+    const stop = listen({ onWoken, onShown: () => {}, onLeft: () => {} });
+    try {
+      const more = { signal: control.signal, onSent };
+      return await server.append(memory.parts[this.#number], at, body, more);
+    } catch (error) {
+      // A file that has changed looks like a lost connection.
+      if (error instanceof Passing && error.status === 0) await readable(body);
+      throw error;
+    } finally {
+      stop();
+      this.#signal.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+/** @param {Blob} body */
+async function readable(body) {
+  try {
+    await body.slice(0, 1).arrayBuffer();
+  } catch (cause) {
+    throw new UploadError("unreadable", "the file has changed, or cannot be read any more", { cause });
+  }
+}
+
+/** How long nothing may have moved when the network comes back. */
+const STILL_MS = 3000;

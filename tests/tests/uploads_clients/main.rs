@@ -1,0 +1,15 @@
+//! Clients of uploads against `tidegate serve` and `tidegate demo`: the command, the browser package, and the pages.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod browser;
+mod command;
+mod interrupted;
+mod package;
+#[path = "../cli/process.rs"]
+#[allow(dead_code, reason = "the tests of the other commands use more of it")]
+mod process;
+mod proxy;
+mod refused;
+mod scene;
+mod secure;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tidegate_gateway::upload::store::files::{Files, Settings};
-use tidegate_gateway::upload::store::{MAX_PUSH, Store, StoreError, Writer, open};
+use tidegate_gateway::upload::store::{MAX_PUSH, Store, StoreError, open};
 use tidegate_tests::storage::kills::scratch;
 use tidegate_tests::storage::writer::content;
 

@@ -262,7 +262,7 @@ impl Store for Objects {
         let prefix = self.bucket.manifests(owner);
         let found = self.bucket.objects.list(Some(&prefix));
         found
-            .filter_map(|meta| async move {
+            .filter_map(move |meta| async move {
                 let location = match meta {
                     Ok(meta) => meta.location,
                     Err(error) => return Some(Err(meaning(error))),

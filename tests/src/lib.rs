@@ -5,5 +5,6 @@ pub mod certificates;
 pub mod program;
 #[expect(missing_docs, reason = "the verbs of a scripted peer speak for themselves")]
 pub mod raw;
+pub mod storage;
 pub mod tools;
 pub mod wpt;

@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
     /// Compare channels (`tidegate serve`) with nchan, Bun and node:http instead.
     #[arg(long)]
     pub(crate) channels: bool,
+    /// Compare the files store of uploads with a plain sink that syncs the same bytes.
+    #[arg(long, conflicts_with_all = ["channels", "write"])]
+    pub(crate) uploads: bool,
     /// Put the results into docs/benchmarks.md, and pictures into docs/bench, or into docs/benchmarks-channels.md; modes
     /// that are not measured stay.
     #[arg(long, conflicts_with_all = ["no_peers", "contender"])]
@@ -47,6 +50,12 @@ pub(crate) fn run(
     session: &mut Session,
     arguments: &Arguments,
 ) -> Result<bool, Failure> {
+    if arguments.uploads {
+        let build = ["build", "--release", "--package", "tidegate-tests", "--bin", "store-bench"];
+        session.must(&mut workspace.cargo(&build))?;
+        let mebibytes = if arguments.quick { "256" } else { "1024" };
+        return session.run(&mut workspace.command(workspace.release("store-bench"), &[mebibytes]));
+    }
     let target = workspace.target.join("bench");
     session.must(&mut workspace.cargo(&["build", "--release", "--package", "tidegate-cli"]))?;
     let manifest = ["--manifest-path", "bench/Cargo.toml"];

@@ -4,6 +4,7 @@ mod abuse;
 mod api;
 mod autobahn;
 mod bench;
+mod crash;
 mod fuzz;
 mod instructions;
 mod process;
@@ -44,10 +45,14 @@ enum Command {
     Api(api::Arguments),
     /// Compare with other libraries by what a server does in a second of its CPU time.
     Bench(bench::Arguments),
+    /// Kill a process that writes uploads, again and again, and look for what it acknowledged.
+    Crash(crash::Arguments),
     /// Fuzz the protocol machines (needs a nightly toolchain).
     Fuzz(fuzz::Arguments),
     /// Count the instructions that a message costs, and compare them with what is written down.
     Instructions(instructions::Arguments),
+    /// Cut the power of a file system in a file while uploads are written to it, and look for what was acknowledged.
+    Powercut(crash::Powercut),
     /// Run the public web-platform-tests of `websockets/` in Chromium and Firefox.
     Wpt(wpt::Arguments),
     /// Only install what the tests need.
@@ -87,8 +92,10 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Abuse(arguments) => abuse::run(&workspace, &mut Session::shown(), &arguments),
         Command::Api(arguments) => api::run(&workspace, &mut Session::shown(), &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &mut Session::shown(), &arguments),
+        Command::Crash(arguments) => crash::kills(&workspace, &mut Session::shown(), &arguments),
         Command::Fuzz(arguments) => fuzz::run(&workspace, &mut Session::shown(), &arguments),
         Command::Instructions(arguments) => instructions::run(&workspace, &mut Session::shown(), &arguments),
+        Command::Powercut(arguments) => crash::cuts(&workspace, &mut Session::shown(), &arguments),
         Command::Wpt(arguments) => wpt::run(&workspace, &mut Session::shown(), &arguments),
         Command::Setup => {
             setup::run(&workspace, &mut Session::shown())?;

@@ -15,6 +15,7 @@ const PYTHON_PACKAGES: &[&str] = &[
     "aiotus==1.1.0",
     "h2==4.4.0",
     "hypercorn==0.18.0",
+    "moto[server]==5.2.5",
     "tuspy==1.1.0",
     "websockets==17.4",
     "wsproto==1.3.0",

@@ -5,6 +5,8 @@
 
 mod error;
 pub mod files;
+#[cfg(feature = "object-store")]
+pub mod objects;
 mod open;
 mod record;
 

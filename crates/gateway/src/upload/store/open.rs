@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::files::{Files, Settings};
 use super::{Store, StoreError};
 
-/// Opens the store at a URL: `file:///var/lib/uploads`, or the path of a folder.
+/// Opens the store at a URL: `file:///var/lib/uploads` or the path of a folder; with the feature `object-store` also
+/// `s3://BUCKET/PREFIX`, for which the environment has the rest as for the AWS tools.
 ///
 /// # Errors
 ///
@@ -14,6 +15,12 @@ use super::{Store, StoreError};
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     let folder = match url.split_once("://") {
         Some(("file", folder)) => folder,
+        #[cfg(feature = "object-store")]
+        Some(("s3", place)) => {
+            let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+            let settings = super::objects::Settings::default();
+            return Ok(Arc::new(super::objects::Objects::s3(bucket, prefix, settings)?));
+        }
         Some((scheme, _)) => {
             let reason = format!("uploads cannot be kept at `{scheme}:`");
             return Err(StoreError::Io(io::Error::new(io::ErrorKind::Unsupported, reason)));

@@ -1,0 +1,95 @@
+//! What of an upload is durable, as the bucket has it.
+
+use std::io;
+
+use object_store::{GetOptions, ObjectStore, PutMode, PutOptions, UpdateVersion};
+use serde::{Deserialize, Serialize};
+
+use super::bucket::{Bucket, meaning};
+use crate::upload::store::{Record, StoreError, Stored, UploadId};
+
+/// What of an upload is durable.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    pub(super) record: Record,
+    /// Which writer wrote it: a newer one has a higher number.
+    pub(super) fence: u64,
+    /// How many bytes each part has, but for the last of a complete upload.
+    pub(super) part_bytes: u64,
+    /// The multipart upload, once there is a whole part.
+    pub(super) multipart: Option<String>,
+    /// What the store calls the whole parts.
+    pub(super) parts: Vec<String>,
+    /// What lies behind them.
+    pub(super) tail: Option<Tail>,
+    /// The last part, the bytes of the tail: the parts are being put together.
+    pub(super) last: Option<String>,
+    /// The bytes are one object, of this size.
+    pub(super) stored: Option<u64>,
+    pub(super) is_dead: bool,
+}
+
+/// Bytes that are no whole part yet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Tail {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+}
+
+impl Manifest {
+    pub(super) fn new(record: Record, part_bytes: u64) -> Self {
+        Self {
+            record,
+            fence: 0,
+            part_bytes,
+            multipart: None,
+            parts: Vec::new(),
+            tail: None,
+            last: None,
+            stored: None,
+            is_dead: false,
+        }
+    }
+
+    /// How many bytes are durable.
+    pub(super) fn offset(&self) -> u64 {
+        let tail = self.tail.as_ref().map_or(0, |tail| tail.bytes);
+        self.stored.unwrap_or(self.parts.len() as u64 * self.part_bytes + tail)
+    }
+
+    pub(super) fn state(&self) -> Stored {
+        Stored { record: self.record.clone(), offset: self.offset() }
+    }
+
+    /// The manifest of an upload, and which version of it this is.
+    pub(super) async fn get(bucket: &Bucket, id: &UploadId) -> Result<(Self, UpdateVersion), StoreError> {
+        let got =
+            bucket.objects.get_opts(&bucket.manifest(id), GetOptions::default()).await.map_err(meaning)?;
+        let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
+        let bytes = got.bytes().await.map_err(meaning)?;
+        let manifest: Self = serde_json::from_slice(&bytes).map_err(|_| StoreError::Dead)?;
+        if manifest.is_dead || manifest.record.id != *id {
+            Err(StoreError::Dead)
+        } else {
+            Ok((manifest, version))
+        }
+    }
+
+    /// Writes it in the place of the version that is known, or as the first. When there is another one meanwhile, that
+    /// stays.
+    pub(super) async fn put(
+        &self,
+        bucket: &Bucket,
+        version: Option<UpdateVersion>,
+    ) -> Result<UpdateVersion, StoreError> {
+        let json = serde_json::to_vec(self).map_err(io::Error::other)?;
+        let mode = version.map_or(PutMode::Create, PutMode::Update);
+        let options = PutOptions { mode, ..PutOptions::default() };
+        let put = bucket.objects.put_opts(&bucket.manifest(&self.record.id), json.into(), options).await;
+        match put {
+            Ok(put) => Ok(put.into()),
+            // A manifest that is gone was removed by somebody else.
+            Err(error) => Err(meaning(error)),
+        }
+    }
+}

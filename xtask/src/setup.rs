@@ -11,16 +11,26 @@ use crate::process::{first_line, read_text};
 use crate::session::Session;
 use crate::workspace::Workspace;
 
-const PYTHON_PACKAGES: &[&str] = &["h2==4.4.0", "hypercorn==0.18.0", "websockets==17.4", "wsproto==1.3.0"];
+const PYTHON_PACKAGES: &[&str] = &[
+    "aiotus==1.1.0",
+    "h2==4.4.0",
+    "hypercorn==0.18.0",
+    "tuspy==1.1.0",
+    "websockets==17.4",
+    "wsproto==1.3.0",
+];
 
 /// The manifest that npm installs from. Browsers are Debian's: puppeteer-core brings none. bun, deno and typescript are
 /// for the browser package: to run it in, and to check its types.
 const NPM_MANIFEST: &str = r#"{
   "private": true,
   "dependencies": {
+    "@uppy/core": "6.3.1",
+    "@uppy/tus": "6.0.0",
     "bun": "1.4.5",
     "deno": "2.9.6",
     "puppeteer-core": "24.43.1",
+    "tus-js-client": "4.3.1",
     "typescript": "7.0.2",
     "ws": "8.23.0"
   }
@@ -33,6 +43,7 @@ const SYSTEM: &Packages = &[
     (&["firefox-esr", "--version"], &["firefox-esr"]),
     (&["which", "certutil"], &["libnss3-tools"]),
     (&["openssl", "version"], &["openssl"]),
+    (&["curl", "--version"], &["curl"]),
     (&["which", "tinyproxy"], &["tinyproxy-bin"]),
     (&["which", "microsocks"], &["microsocks"]),
     // Daemons, which are not in the path of everybody.

@@ -1,7 +1,7 @@
 // The contract over a Connection through nginx as it comes: it holds answers back, and hands no handshake on.
 //
 // Usage: nginx.mjs URL, of a server of the contract's paths for sessions. Needs TIDEGATE_TOOLS, and nginx.
-import { spawn, spawnSync } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -51,13 +51,21 @@ writeFileSync(
 const nginx = spawn("nginx", ["-p", folder, "-c", join(folder, "nginx.conf")], { stdio: "inherit" });
 const env = { ...process.env, TIDEGATE_WS: `${TOOLS}/node_modules/ws/wrapper.mjs` };
 const cwd = fileURLToPath(new URL(".", import.meta.url));
+
+/** What a run of the contract says. @param {string[]} words @returns {Promise<string>} */
+function run(words) {
+  return new Promise((resolve) => {
+    execFile("node", words, { cwd, env, timeout: 120_000 }, (_, stdout) => resolve(stdout));
+  });
+}
+
 let passed = 0;
 let failed = 0;
 try {
   await listening(port);
-  for (const lane of LANES) {
-    const words = ["--no-warnings", "run.js", lane, `ws://127.0.0.1:${port}`];
-    const { stdout } = spawnSync("node", words, { cwd, env, encoding: "utf8", timeout: 120_000 });
+  // All at once: they mostly wait.
+  const runs = LANES.map((lane) => run(["--no-warnings", "run.js", lane, `ws://127.0.0.1:${port}`]));
+  for (const stdout of await Promise.all(runs)) {
     const [, ok, bad] = /^(\d+) passed, (\d+) failed$/m.exec(stdout) ?? [0, 0, 1];
     passed += Number(ok);
     failed += Number(bad);

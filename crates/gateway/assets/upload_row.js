@@ -81,7 +81,7 @@ export class UploadRow {
     this.#events.onremove();
     this.#events.onchange();
     await this.#running;
-    if (!this.isOver) await discard(this.#file ?? new Blob(), UPLOADS, { fingerprint: this.fingerprint });
+    if (this.state !== "done") await discard(this.#file ?? new Blob(), UPLOADS, { fingerprint: this.fingerprint });
   }
 
   /** @param {File} file @param {AbortSignal} signal */

@@ -50,12 +50,12 @@ fn chunks_are_checked_by_the_server() {
 #[test]
 fn standard_input_arrives_though_nobody_knows_its_length() {
     let scene = Scene::new("stdin");
-    let piece = 512 * 1024;
+    let piece = 128 * 1024;
     // Within a piece, at its end, and behind it.
     for bytes in [0, 5, piece - 1, piece, piece + 1, 4 * piece] {
         let content = content(bytes, "stdin");
         scene.proxy.cut_within(CUT);
-        let mut upload = scene.start(["-", &scene.url(), "--chunk-size", "512K", "--checksum", "sha256"]);
+        let mut upload = scene.start(["-", &scene.url(), "--chunk-size", "128K", "--checksum", "sha256"]);
         upload.feed(content.clone());
         assert_eq!(scene.uploaded(&upload.finish()), hash(&content), "{bytes} bytes");
     }

@@ -1,5 +1,6 @@
 //! A proxy of TCP that cuts connections, and holds them where a test wants something to happen in the middle.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +33,8 @@ struct State {
     is_holding: bool,
     is_over: bool,
     cuts: u64,
-    connections: Vec<TcpStream>,
+    /// Both ends of each, as long as it lasts: the last handle that is dropped resets what still comes.
+    connections: HashMap<SocketAddr, [TcpStream; 2]>,
 }
 
 impl Proxy {
@@ -46,7 +48,7 @@ impl Proxy {
             is_holding: false,
             is_over: false,
             cuts: 0,
-            connections: Vec::new(),
+            connections: HashMap::new(),
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -117,7 +119,7 @@ impl Proxy {
 
     /// Ends all connections that there are.
     pub(crate) fn cut_all(&self) {
-        for connection in self.shared.state.lock().unwrap().connections.drain(..) {
+        for connection in self.shared.state.lock().unwrap().connections.values().flatten() {
             let _ = connection.shutdown(Shutdown::Both);
         }
     }
@@ -140,10 +142,12 @@ impl Shared {
             (state.target, state.cut_within)
         };
         let Ok(server) = TcpStream::connect(target) else { return };
+        let Ok(peer) = client.peer_addr() else { return };
         for connection in [&client, &server] {
             let _ = connection.set_nodelay(true);
-            self.state.lock().unwrap().connections.push(connection.try_clone().unwrap());
         }
+        let both = [client.try_clone().unwrap(), server.try_clone().unwrap()];
+        self.state.lock().unwrap().connections.insert(peer, both);
         let (mut from_server, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
         let left = cut_within.map_or(u64::MAX, |within| 1 + self.below(within));
         thread::scope(|scope| {
@@ -155,6 +159,7 @@ impl Shared {
             let _ = client.shutdown(Shutdown::Both);
             let _ = server.shutdown(Shutdown::Both);
         });
+        self.state.lock().unwrap().connections.remove(&peer);
     }
 
     /// Passes on at most `left` bytes.

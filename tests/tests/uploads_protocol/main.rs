@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod clients;
 mod crossing;
-
+mod cutter;
 mod draft;
 mod origins;
 mod rig;

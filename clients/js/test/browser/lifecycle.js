@@ -1,10 +1,10 @@
 // A page that converses when it is asked to, and is left, and comes back.
 import { Connection } from "../../src/connection.js";
 
-const { id, transport } = Object.fromEntries(new URLSearchParams(location.search));
+const { id, transport, path = `/watch?id=${id}` } = Object.fromEntries(new URLSearchParams(location.search));
 const page = /** @type {any} */ (window);
 const transports = /** @type {any} */ (transport ? [transport] : undefined);
-const connection = new Connection(`/watch?id=${id}`, { transports });
+const connection = new Connection(path, { transports });
 const { readable, writable } = await connection.opened;
 const reader = readable.getReader();
 const writer = writable.getWriter();

@@ -58,6 +58,39 @@ for (const transport of ["websocket", "stream", "poll"]) {
   });
 }
 
+await test("several transports that open at once leave one session", async () => {
+  const page = await session.browser.newPage();
+  const before = server.sessions();
+  // The WebSocket has won before what was tried beside it is answered.
+  const path = encodeURIComponent("/sleep?ms=1600");
+  await open(page, `/test/browser/lifecycle.html?path=${path}`);
+  const tried = chaos.seen.slice(-2);
+  await until(() => server.sessions() === before + 1 && chaos.seen.includes("DELETE"));
+  const answer = await converse(page, 0, 10);
+  await page.close();
+  return answer === "ok" ? `(${tried.join(", ")})` : answer;
+});
+
+await test("an acknowledgement overtakes a request: it asks again for where it is", async () => {
+  const page = await session.browser.newPage();
+  await open(page, "/test/browser/lifecycle.html?id=old&transport=stream");
+  const before = await converse(page, 0, 10);
+  let goOn = () => {};
+  chaos.weather = { hold: new Promise((resolve) => (goOn = () => resolve(undefined))) };
+  chaos.answered = [];
+  // As after a change of networks: another is tried beside the one that there is, which goes on meanwhile.
+  await page.evaluate('void window.dispatchEvent(new Event("online"))');
+  // What is written now says that what was read before has come.
+  const meanwhile = [await converse(page, 10, 300), await converse(page, 300, 500)];
+  goOn();
+  chaos.weather = {};
+  await until(() => chaos.answered.includes(410));
+  const after = await converse(page, 500, 600);
+  await page.close();
+  const answers = [before, ...meanwhile, after];
+  return answers.every((answer) => answer === "ok") ? "" : answers.join(", ");
+});
+
 await test("a page that comes back goes on", async () => {
   const page = await session.browser.newPage();
   await open(page, "/test/browser/lifecycle.html?id=back&keep");

@@ -7,6 +7,8 @@ import { answerFile } from "../browser/serve.mjs";
 /**
  * @typedef {object} Weather what it does to requests from now on
  * @property {"pass" | "swallow" | "refuse"} [upgrade] swallow: it never answers a handshake; refuse: 400
+ * @property {Promise<void>} [hold] until when GETs wait before they are handed on
+ * @property {Promise<void>} [holdPosts] until when answers to POSTs wait before they are handed back
  * @property {boolean} [buffer] it hands a response on when it has all of it
  * @property {number} [bad] which part of the requests is answered 502
  * @property {boolean} [away] there is nobody to connect to: everything is 502
@@ -18,6 +20,8 @@ export class Chaos {
   weather = {};
   /** How many requests and handshakes came. @type {string[]} */
   seen = [];
+  /** The status of each answer. @type {number[]} */
+  answered = [];
   url = "";
   #target;
   #server = createServer((request, response) => this.#http(request, response));
@@ -72,6 +76,7 @@ export class Chaos {
     }
     const { hostname, port } = this.#target;
     const { method, url, headers } = request;
+    if (method === "GET") await this.weather.hold;
     const up = ask({ hostname, port, method, path: url, headers, agent: false });
     const { socket } = request;
     this.#live.set(socket, () => {
@@ -86,7 +91,10 @@ export class Chaos {
       up.destroy();
     });
     up.on("error", () => socket.destroy());
-    up.on("response", (answer) => this.#answer(answer, response));
+    up.on("response", async (answer) => {
+      if (method === "POST") await this.weather.holdPosts;
+      this.#answer(answer, response);
+    });
     request.pipe(up);
     return undefined;
   }
@@ -94,6 +102,7 @@ export class Chaos {
   /** @param {import("node:http").IncomingMessage} answer @param {import("node:http").ServerResponse} response */
   #answer(answer, response) {
     const { statusCode = 502, headers } = answer;
+    this.answered.push(statusCode);
     answer.on("error", () => response.destroy());
     if (!this.weather.buffer) {
       response.writeHead(statusCode, headers);

@@ -99,6 +99,56 @@ test("the network is back: no timer is waited for, and what carries it is tried 
   assert.equal((await connection.closed).closeCode, 1005);
 });
 
+test("an acknowledgement overtakes a request: 410, and it asks again for where it is", async (t) => {
+  const network = new EventTarget();
+  const global = /** @type {any} */ (globalThis);
+  for (const name of ["addEventListener", "removeEventListener"])
+    global[name] = /** @type {any} */ (network)[name].bind(network);
+  const server = await startServer();
+  const chaos = await new Chaos(server.url).listen();
+  t.after(() => {
+    delete global.addEventListener;
+    delete global.removeEventListener;
+    chaos.close();
+    server.close();
+  });
+  for (const transport of ["stream", "sse", "long-poll", "poll"]) {
+    chaos.weather = {};
+    const connection = new Connection(`${chaos.url}/echo`, {
+      platform: { WebSocket },
+      transports: /** @type {any} */ ([transport]),
+    });
+    const { readable, writable } = await connection.opened;
+    const [reader, writer] = [readable.getReader(), writable.getWriter()];
+    const converse = async (/** @type {number} */ count) => {
+      for (let number = 0; number < count; number += 1) {
+        await writer.write(`${number}`);
+        assert.equal((await reader.read()).value, `${number}`);
+      }
+    };
+    await converse(10);
+    let isHeld = false;
+    let goOn = () => {};
+    const hold = new Promise((resolve) => (goOn = () => resolve(undefined)));
+    // The first GET from now on is the one that is tried beside.
+    chaos.weather = {
+      get hold() {
+        if (isHeld) return undefined;
+        isHeld = true;
+        return hold;
+      },
+    };
+    chaos.answered = [];
+    network.dispatchEvent(event("online"));
+    await converse(20);
+    goOn();
+    while (!chaos.answered.includes(410)) await new Promise((resolve) => setTimeout(resolve, 5));
+    await converse(20);
+    connection.close();
+    assert.equal((await connection.closed).closeCode, 1005);
+  }
+});
+
 test("the server says to come again: at once, by no timer", async (t) => {
   for (const transport of ["websocket", "stream", "sse"]) {
     const server = await startServer();

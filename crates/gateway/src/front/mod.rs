@@ -1,7 +1,7 @@
 //! The front: HTTP/1.1 on accepted connections, made for very many of them that wait.
 //!
 //! ```text
-//! listen → connection (reads heads) → a Site's answer → reply, body, incoming, upgrade → client → head
+//! listen → connection (reads heads) → a Site's answer → reply, body, carry, upgrade → incoming → client → head
 //! ```
 //!
 //! A connection is one small task. It owns a buffer only while the head of a request has come in part, so one that

@@ -8,7 +8,7 @@ use super::disk::DiskFile;
 use super::engine::{Engine, Paths};
 use super::sidecar::{Slot, read_table, table_size};
 use super::upload::Opened;
-use crate::upload::store::{Form, Owner, StoreError, UploadId};
+use crate::upload::store::{Owner, StoreError, UploadId};
 
 /// How much of what is durable is read again when an upload is met for the first time after a crash.
 const CHECKED: u64 = 1024 * 1024;
@@ -46,7 +46,7 @@ pub(super) fn open(engine: &Engine, id: &UploadId, is_to_write: bool) -> Result<
     let data = match engine.disk.open(&paths.data) {
         Ok(data) => data,
         // Its creation was not finished, so nobody was told of it.
-        Err(error) if is_missing(&error) && slot.blocks.end == 0 && slot.record.form != Form::Joined => {
+        Err(error) if is_missing(&error) && slot.blocks.end == 0 => {
             return Err(StoreError::Missing);
         }
         Err(error) if is_missing(&error) => return Err(given_up(engine, &*sidecar, slot)),
@@ -76,6 +76,12 @@ fn recover(engine: &Engine, opened: &mut Opened) -> Result<(), StoreError> {
     let next =
         Slot { sequence: opened.slot.sequence + 1, run: engine.run, blocks: end, ..opened.slot.clone() };
     let synced = if size > promised.end { opened.data.sync() } else { Ok(()) };
+    let synced = synced.and_then(|()| {
+        // The slot that was found may only be in the memory of the system. It must be durable before the other one,
+        // which may be the only one on the disk, is written over. Writing the same bytes again cannot tear it.
+        opened.slot.write(&*opened.sidecar).map_err(io::Error::other)?;
+        opened.sidecar.sync()
+    });
     let synced = match synced {
         Ok(()) => next.write(&*opened.sidecar).map(|()| opened.sidecar.sync())?,
         Err(error) => Err(error),

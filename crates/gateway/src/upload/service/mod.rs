@@ -266,9 +266,12 @@ impl Uploads {
         let accounts = self.0.ledger.open(&id.owner(), &*self.0.store).await.map_err(failed)?;
         self.0.store.remove(id).await.map_err(failed)?;
         turn.forget();
-        if let Some(stored) = found {
-            accounts.subtract(weight(&stored), 1);
-            self.tell(&State { record: stored.record, offset: stored.offset }, true);
+        match found {
+            Some(stored) => {
+                accounts.subtract(weight(&stored), 1);
+                self.tell(&State { record: stored.record, offset: stored.offset }, true);
+            }
+            None => self.0.ledger.recount(&id.owner()),
         }
         Ok(true)
     }

@@ -61,7 +61,13 @@ pub(crate) const HOUSE: &[Order] = &[
     Order {
         krate: "gateway",
         folder: "upload/service",
-        groups: &[&["append", "sweep"], &["transfer"], &["flow"], &["parts"], &["seats", "ledger", "hashing"]],
+        groups: &[
+            &["append", "sweep"],
+            &["transfer"],
+            &["flow"],
+            &["parts"],
+            &["seats", "ledger", "hashing"],
+        ],
         alone: &[],
     },
 ];

@@ -2,10 +2,10 @@
 
 use tidegate::{Message, WebSocketStream};
 
-use crate::server::{PATCH, Server, TUS, bytes};
+use crate::server::{Server, TUS, bytes};
 
 /// The channel that an answer links to.
-fn channel(link: &str) -> String {
+fn channel_of(link: &str) -> String {
     let (target, rest) = link.strip_prefix('<').unwrap().split_once('>').unwrap();
     assert_eq!(rest, "; rel=\"monitor\"");
     target.to_owned()
@@ -28,9 +28,9 @@ async fn progress_is_a_channel_by_all_doors() {
     let lines = format!("{TUS}upload-length: 3000000\r\n");
     let created = server.ask("POST", "/uploads", &lines, b"").await;
     let path = created.header("location");
-    let channel = channel(created.header("link"));
+    let channel = channel_of(created.header("link"));
     assert!(!path.contains(channel.rsplit('-').next().unwrap()));
-    let mut socket = WebSocketStream::connect(format!("ws://{}{channel}", server.address)).unwrap();
+    let socket = WebSocketStream::connect(format!("ws://{}{channel}", server.address)).unwrap();
     let opened = socket.opened().await.unwrap();
     let mut readable = opened.readable;
     let mut events = server.peer().await;
@@ -38,7 +38,7 @@ async fn progress_is_a_channel_by_all_doors() {
 
     assert_eq!(server.patch(path, 0, &bytes(1_000_000)).await.status, 204);
     // The same link finds it again.
-    assert_eq!(super::channels::channel(server.ask("HEAD", path, TUS, b"").await.header("link")), channel);
+    assert_eq!(channel_of(server.ask("HEAD", path, TUS, b"").await.header("link")), channel);
     assert_eq!(server.patch(path, 1_000_000, &bytes(2_000_000)).await.status, 204);
     let mut told = Vec::new();
     while told.last().is_none_or(|(_, _, is_complete, _)| !is_complete) {
@@ -70,20 +70,14 @@ async fn progress_is_a_channel_by_all_doors() {
 async fn nobody_else_publishes_progress() {
     let server = Server::start().await;
     let created = server.ask("POST", "/uploads", &format!("{TUS}upload-length: 3\r\n"), b"").await;
-    let channel = channel(created.header("link"));
+    let channel = channel_of(created.header("link"));
     assert_eq!(server.ask("POST", &channel, "", b"{}").await.status, 403);
-    let mut socket = WebSocketStream::connect(format!("ws://{}{channel}", server.address)).unwrap();
+    let socket = WebSocketStream::connect(format!("ws://{}{channel}", server.address)).unwrap();
     let mut opened = socket.opened().await.unwrap();
     opened.writable.write(Message::Text("{}".into())).await.unwrap();
-    loop {
-        match opened.readable.read().await {
-            Ok(Some(_)) => {}
-            Ok(None) | Err(_) => break,
-        }
-    }
+    while let Ok(Some(_)) = opened.readable.read().await {}
     assert_eq!(socket.closed().await.unwrap().close_code, 1008);
     assert_eq!(server.ask("GET", &format!("{channel}?last=9"), "", b"").await.text().lines().count(), 1);
     // Others are as they were.
     assert_eq!(server.ask("POST", "/channels/uploads", "", b"hi").await.status, 200);
-    let _ = PATCH;
 }

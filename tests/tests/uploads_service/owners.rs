@@ -40,7 +40,8 @@ async fn ask(
     for (name, value) in fields {
         request = request.header(*name, *value);
     }
-    let response = service.call(request.body(Full::from(body)).unwrap()).await.unwrap();
+    let body = Full::<Bytes>::new(Bytes::from_static(body));
+    let response = service.call(request.body(body).unwrap()).await.unwrap();
     let (head, body) = response.into_parts();
     Response::from_parts(head, body.collect().await.unwrap().to_bytes())
 }

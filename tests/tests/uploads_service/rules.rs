@@ -39,9 +39,8 @@ async fn more_than_the_length_is_refused() {
 async fn an_upload_has_a_limit_and_so_have_all_of_an_owner() {
     let limits = Limits { max_bytes: 1000, owner_bytes: 2500, owner_uploads: 4, ..Limits::default() };
     let server = Server::with(limits).await;
-    let create = |length: u64| {
-        let lines = format!("{TUS}upload-length: {length}\r\n");
-        async { server.ask("POST", "/uploads", &lines.clone(), b"").await }
+    let create = async |length: u64| {
+        server.ask("POST", "/uploads", &format!("{TUS}upload-length: {length}\r\n"), b"").await
     };
     assert_eq!(create(1001).await.status, 413);
     let first = create(1000).await;

@@ -125,7 +125,7 @@ async fn by_hyper_over_http2() {
     // A body that breaks off: its stream is reset, and the connection goes on.
     let pieces = [Ok(content.slice(..1_000_000)), Err(std::io::Error::other("cut"))];
     let pieces = futures_util::stream::iter(pieces).map(|piece| piece.map(Frame::data));
-    let cut = patch(0).body(StreamBody::new(pieces).boxed()).unwrap();
+    let cut = patch(0).body(BodyExt::boxed(StreamBody::new(pieces))).unwrap();
     let _ = client.send_request(cut).await;
     let mut offset = 0;
     while offset < content.len() {

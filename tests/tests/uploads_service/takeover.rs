@@ -17,7 +17,7 @@ async fn frozen(server: &Server, path: &str, offset: u64, announced: u64, sent: 
 }
 
 /// Waits until the server has all of it, which HEAD must not be asked for.
-async fn arrived(server: &Server, path: &str, offset: u64) {
+pub(crate) async fn arrived(server: &Server, path: &str, offset: u64) {
     let id = tidegate_gateway::upload::store::UploadId::parse(path.rsplit('/').next().unwrap()).unwrap();
     while server.uploads.peek(&id.owner(), &id).await.unwrap().offset < offset {
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -13,8 +13,15 @@ export function alone({ key }, run) {
   /** @type {LockManager | undefined} */
   const locks = globalThis.navigator?.locks;
   if (!key || !locks) return run();
-  return locks.request(key, { ifAvailable: true }, (lock) => {
-    if (!lock) throw new UploadError("busy", "this file is being uploaded there already");
-    return run();
+  return new Promise((resolve, reject) => {
+    const locked = locks.request(key, { ifAvailable: true }, (lock) => {
+      if (!lock) throw new UploadError("busy", "this file is being uploaded there already");
+      const running = run();
+      resolve(running);
+      // A page that is left may be kept for a return, and must not keep others from the file: Firefox does both.
+      const isLeft = new Promise((left) => globalThis.addEventListener?.("pagehide", left, { once: true }));
+      return Promise.race([running.catch(() => {}), isLeft]);
+    });
+    locked.catch(reject);
   });
 }

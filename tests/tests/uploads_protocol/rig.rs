@@ -80,7 +80,7 @@ async fn run(
     // A server that is dropped is aborted, so the signal that nobody gives is none.
     let signal = async move {
         if left.await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     };
     (
@@ -94,7 +94,7 @@ async fn open(folder: &str) -> Arc<dyn Store> {
     loop {
         match store::open(folder).await {
             Err(StoreError::Io(error)) if error.kind() == ErrorKind::ResourceBusy => {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
             opened => return opened.unwrap(),
         }

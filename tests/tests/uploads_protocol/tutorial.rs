@@ -125,7 +125,9 @@ async fn a_wrong_start_byte_is_told_why() {
     assert_eq!(refused.text(), "wrong start byte: the upload ends at byte 0, not at 5\n");
     page.begin(0, b"abc", 10).await;
     page.reconnect(&server).await;
-    let there = page.status_of_begun().await;
+    page.status_of_begun().await;
+    // What had been created and not begun to be written goes on after the first look; nothing does after the second.
+    let there = page.status().await;
     let refused = page.upload(there + 1, b"efghij").await.is(409);
     let reason = format!("wrong start byte: the upload ends at byte {there}, not at {}\n", there + 1);
     assert_eq!(refused.text(), reason);
@@ -185,7 +187,8 @@ async fn it_goes_on_after_the_server_was_started_again() {
     server.restart().await;
     let mut page = Page::open(&server, "a-100000-1").await;
     page.cookie = cookie;
-    assert_eq!(page.status().await, there, "what was told is there");
-    page.upload(there, &file[there as usize..]).await.is(200);
+    let still = page.status().await;
+    assert!(still >= there, "what was told is there: {still} of {there}");
+    page.upload(still, &file[still as usize..]).await.is(200);
     assert_eq!(page.status().await, 100_000);
 }

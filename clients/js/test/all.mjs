@@ -12,8 +12,9 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
 const WS = `${TOOLS}/node_modules/ws/wrapper.mjs`;
 
-/** Two browsers, or a browser and a runtime, at a time. */
+/** How many parts run at a time that work, and beside them how many that mostly wait: for a pace, a proxy, a timer. */
 const AT_A_TIME = 2;
+const WAITING_AT_A_TIME = 3;
 const LIMIT_MS = 300_000;
 
 /**
@@ -37,6 +38,7 @@ async function server(command, ...words) {
  * @property {string} name
  * @property {string[]} command
  * @property {Record<string, string>} [env]
+ * @property {boolean} [waits] whether it mostly waits
  */
 
 /**
@@ -63,9 +65,18 @@ const RUNTIMES = [
  */
 function inRuntimes(runtimes, lanes, url, prefix = "") {
   return runtimes.flatMap(([name, command, env]) =>
-    lanes.map((lane) => ({ name: `${prefix}${name}-${lane}`, command: [...command, "run.js", lane, url], env })),
+    lanes.map((lane) => ({
+      name: `${prefix}${name}-${lane}`,
+      command: [...command, "run.js", lane, url],
+      env,
+      // The contract sleeps more than it works, but for what a browser needs beside it.
+      waits: true,
+    })),
   );
 }
+
+/** Those whose clocks go by real time. */
+const WAITING_UNITS = ["connection.test.js", "deadlines.test.js", "lifecycle.test.js", "outage.test.js"];
 
 /** The contract in a browser. @param {string} name @param {string[]} lanes @param {string} url @returns {Part} */
 function inBrowser(name, lanes, url) {
@@ -88,10 +99,10 @@ function sessionParts(ours, peer) {
   const hasNginx = spawnSync("nginx", ["-v"]).status === 0;
   if (!hasNginx) console.log("there is no nginx here, so nothing is tested behind it");
   return [
-    ...(hasNginx ? [{ name: "nginx-session", command: ["node", "nginx.mjs", ours.sessions] }] : []),
+    ...(hasNginx ? [{ name: "nginx-session", command: ["node", "nginx.mjs", ours.sessions], waits: true }] : []),
     ...["firefox", "chromium"].flatMap((name) => [
-      { name: `${name}-chaos`, command: ["node", "browser/chaos.mjs", name, ours.sessions] },
-      { name: `${name}-lifecycle`, command: ["node", "browser/lifecycle.mjs", name] },
+      { name: `${name}-chaos`, command: ["node", "browser/chaos.mjs", name, ours.sessions], waits: true },
+      { name: `${name}-lifecycle`, command: ["node", "browser/lifecycle.mjs", name], waits: true },
       inBrowser(name, ways.slice(0, 2), ours.sessions),
       inBrowser(name, ways.slice(2, 4), ours.sessions),
       inBrowser(name, ["session", ...ways.slice(4)], ours.sessions),
@@ -111,17 +122,22 @@ function parts(ours, peer) {
   const units = readdirSync(`${HERE}unit`).filter((name) => name.endsWith(".test.js"));
   const [node] = RUNTIMES;
   return [
+    // The longest first.
+    ...sessionParts(ours, peer),
     inBrowser("firefox", ["classic"], ours.url),
     inBrowser("chromium", ["classic"], ours.url),
     inBrowser("firefox", ["credits"], ours.url),
     inBrowser("chromium", ["credits"], ours.url),
     inBrowser("chromium", ["native"], ours.url),
-    { name: "hazards", command: ["node", "browser/hazards.mjs", ours.url] },
+    { name: "hazards", command: ["node", "browser/hazards.mjs", ours.url], waits: true },
     { name: "types", command: [program("tsc"), "-p", PACKAGE] },
-    ...units.map((name) => ({ name, command: ["node", "--test", "--test-timeout=60000", `unit/${name}`] })),
+    ...units.map((name) => ({
+      name,
+      command: ["node", "--test", "--test-timeout=60000", `unit/${name}`],
+      waits: WAITING_UNITS.includes(name),
+    })),
     ...inRuntimes(RUNTIMES, ["classic", "credits"], ours.url),
     ...inRuntimes([node], ["credits"], peer.url, "peer-"),
-    ...sessionParts(ours, peer),
   ];
 }
 
@@ -161,16 +177,22 @@ function tallyOf(output) {
 const [contractServer, word = ""] = process.argv.slice(2);
 const ours = await server(contractServer);
 const peer = await server("node", `${HERE}peer/server.mjs`);
-const queue = parts(ours, peer).filter(({ name }) => name.includes(word));
+const chosen = parts(ours, peer).filter(({ name }) => name.includes(word));
+const busy = chosen.filter(({ waits }) => !waits);
+const idle = chosen.filter(({ waits }) => waits);
 const sum = { passed: 0, failed: 0 };
-const worker = async () => {
-  for (let part = queue.shift(); part; part = queue.shift()) {
+/** Runs what is left of the one, then of the other. @param {Part[]} own @param {Part[]} other */
+const work = async (own, other) => {
+  for (let part = own.shift() ?? other.shift(); part; part = own.shift() ?? other.shift()) {
     const { passed, failed } = await run(part);
     sum.passed += passed;
     sum.failed += failed;
   }
 };
-await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+await Promise.all([
+  ...Array.from({ length: AT_A_TIME }, () => work(busy, idle)),
+  ...Array.from({ length: WAITING_AT_A_TIME }, () => work(idle, [])),
+]);
 ours.stop();
 peer.stop();
 console.log(`${sum.passed} passed, ${sum.failed} failed`);

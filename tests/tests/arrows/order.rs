@@ -45,6 +45,31 @@ pub(crate) const HOUSE: &[Order] = &[
         groups: &[&["routes"], &["client"], &["channel"], &["broker"]],
         alone: &["upload"],
     },
+    Order {
+        krate: "gateway",
+        folder: "upload",
+        groups: &[
+            &["tower"],
+            &["reception"],
+            &["front"],
+            &["service"],
+            &["command", "call", "limits", "watch"],
+            &["store"],
+        ],
+        alone: &[],
+    },
+    Order {
+        krate: "gateway",
+        folder: "upload/service",
+        groups: &[
+            &["append", "sweep"],
+            &["transfer"],
+            &["flow"],
+            &["parts"],
+            &["seats", "ledger", "hashing"],
+        ],
+        alone: &[],
+    },
 ];
 
 /// The name of a folder's own file among the names in it.

@@ -1,10 +1,13 @@
 //! A server of its own for each test, with a folder of its own.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate_gateway::Settings;
-use tidegate_gateway::upload::{Limits, Uploads, store};
+use tidegate_gateway::upload::store::{self, Store, StoreError};
+use tidegate_gateway::upload::{Limits, Uploads};
 use tidegate_tests::raw::soon;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -69,7 +72,7 @@ async fn run(
     limits: &Limits,
     settings: impl FnOnce(Settings) -> Settings,
 ) -> (String, Running) {
-    let store = store::open(folder.0.to_str().unwrap()).await.unwrap();
+    let store = soon(open(folder.0.to_str().unwrap())).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let settings = settings(Settings::new().uploads(Uploads::new(store, limits.clone())));
@@ -84,6 +87,18 @@ async fn run(
         address,
         Running { task: tokio::spawn(tidegate_gateway::serve_until(listener, settings, signal)), leave },
     )
+}
+
+/// Opens the store, once whoever had it has let go of it.
+async fn open(folder: &str) -> Arc<dyn Store> {
+    loop {
+        match store::open(folder).await {
+            Err(StoreError::Io(error)) if error.kind() == ErrorKind::ResourceBusy => {
+                tokio::task::yield_now().await
+            }
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 impl Drop for Server {

@@ -247,9 +247,19 @@ export class Line {
     if (this.#isOver) return;
     // What was asked for may have been acknowledged by a POST that was faster.
     const isOld = ending.status === 410 && attempt.askedFor < this.#session.received;
-    if (this.#session.id && ending.isLost && !isOld) return this.#end("gone");
+    if (this.#session.id && ending.isLost && !isOld) return this.#gone();
     if (attempt === this.#current) this.#lost(ending.status === 502, ending);
     else this.#race?.ended(attempt, ending);
+  }
+
+  /**
+   * The server does not know the session any more. It may be over in good order, and the answer that tells so of our
+   * last words still on its way.
+   */
+  #gone() {
+    const answer = this.#poster.inFlight;
+    if (answer) answer.then(() => this.#end("gone"));
+    else this.#end("gone");
   }
 
   /** What carried it does not any more. @param {boolean} atOnce @param {Ending} [ending] */

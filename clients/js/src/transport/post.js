@@ -19,6 +19,8 @@ export class Poster {
   #isOn = false;
   /** @type {AbortController | undefined} */
   #inFlight;
+  /** Until the last request is answered, or given up. @type {Promise<void>} */
+  #answer = Promise.resolve();
   /** @type {any} */
   #timer;
 
@@ -65,7 +67,12 @@ export class Poster {
   wake() {
     const { replay, owedBytes } = this.#session;
     const isNeeded = !replay.isEmpty || owedBytes >= ACK_BYTES;
-    if (this.#isOn && !this.#inFlight && this.#timer === undefined && isNeeded) this.#post();
+    if (this.#isOn && !this.#inFlight && this.#timer === undefined && isNeeded) this.#answer = this.#post();
+  }
+
+  /** The request that is in flight, if one is: until it is answered. @returns {Promise<void> | undefined} */
+  get inFlight() {
+    return this.#inFlight && this.#answer;
   }
 
   /** The page is going away: one last request, which outlives it. */

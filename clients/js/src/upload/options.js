@@ -46,8 +46,8 @@ import { localStore } from "./store.js";
  *   every request to the origin of the URL; a function is asked each time, for tokens that expire
  * @property {"same-origin" | "include"} [credentials] whether cookies go to other origins; not, if not given
  * @property {Record<string, string>} [metadata] `filename` and `filetype`, if not given
- * @property {number} [chunkSize] how many bytes one request carries, 16 MiB if not given; what the server has is known
- *   between them
+ * @property {number} [chunkSize] how many bytes one request carries at most, 16 MiB if not given; what the server has is
+ *   known between them
  * @property {number} [parallel] in how many parts to upload it, side by side; the server joins them. 1 if not given
  * @property {string} [fingerprint] by what the same file is known again; a File's name, size, type and time, if not given,
  *   and nothing for a Blob

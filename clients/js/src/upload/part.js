@@ -19,6 +19,8 @@ export class Part {
   #bytes;
   #isOneOfMany;
   #signal;
+  /** The most that the next request carries: less where connections break, since browsers repeat some by themselves. */
+  #chunk;
 
   /**
    * @param {Common} common
@@ -30,6 +32,7 @@ export class Part {
     this.#bytes = bytes;
     this.#isOneOfMany = isOneOfMany;
     this.#signal = signal;
+    this.#chunk = common.choices.chunkSize;
   }
 
   /** Uploads it, from where it is. @returns {Promise<string>} its URL */
@@ -78,7 +81,7 @@ export class Part {
   /** @param {number} at */
   async #append(at) {
     const { choices, memory, progress, server } = this.#common;
-    const body = this.#bytes.slice(at, Math.min(at + choices.chunkSize, this.#bytes.size));
+    const body = this.#bytes.slice(at, Math.min(at + this.#chunk, this.#bytes.size));
     const control = new AbortController();
     const onAbort = () => control.abort(this.#signal.reason);
     this.#signal.addEventListener("abort", onAbort);
@@ -95,8 +98,12 @@ export class Part {
     const stop = listen({ onWoken, onShown: () => {}, onLeft: () => {} });
     try {
       const more = { signal: control.signal, onSent };
-      return await server.append(memory.parts[this.#number], at, body, more);
+      const now = await server.append(memory.parts[this.#number], at, body, more);
+      this.#chunk = Math.min(this.#chunk * 2, choices.chunkSize);
+      return now;
     } catch (error) {
+      const half = Math.max(Math.floor(body.size / 2), LEAST_CHUNK);
+      if (error instanceof Passing) this.#chunk = Math.min(half, choices.chunkSize);
       // A file that has changed looks like a lost connection.
       if (error instanceof Passing && error.status === 0) await readable(body);
       throw error;
@@ -115,6 +122,9 @@ async function readable(body) {
     throw new UploadError("unreadable", "the file has changed, or cannot be read any more", { cause });
   }
 }
+
+/** How few bytes a request carries, however bad the network is, unless the application wants fewer. */
+const LEAST_CHUNK = 1024 * 1024;
 
 /** How long nothing may have moved when the network comes back. */
 const STILL_MS = 3000;

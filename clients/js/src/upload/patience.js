@@ -39,7 +39,8 @@ export class Patience {
     const now = platform.now();
     this.#since ??= now;
     if (now - this.#since >= patience) {
-      throw new UploadError("lost", `${error.message}; nothing has got through for a while`, { ...error, cause: error });
+      const { message, status } = error;
+      throw new UploadError("lost", `${message}; nothing has got through for a while`, { status, cause: error });
     }
     const delay = Math.max(this.#backoff.next(), error.waitMs);
     onretry(error, delay);

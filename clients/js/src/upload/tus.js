@@ -40,7 +40,7 @@ export class Server {
     if (!isFine(answer)) throw refusal("tell how much it has", answer);
     const offset = numberOf(answer, "Upload-Offset");
     if (offset === undefined) {
-      throw new UploadError("refused", "the server does not tell how much it has, or not to pages of this origin", answer);
+      throw new UploadError("refused", "the server does not tell pages of this origin how much it has", answer);
     }
     return { offset, length: numberOf(answer, "Upload-Length"), monitor: monitorOf(answer, upload) };
   }
@@ -140,7 +140,12 @@ function numberOf({ header }, name) {
   return text !== null && /^\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined;
 }
 
-/** The target of `Link: <…>; rel="monitor"` (RFC 8288, RFC 5989). @param {import("./request.js").Answer} answer @param {string} base */
+/**
+ * The target of `Link: <…>; rel="monitor"` (RFC 8288, RFC 5989).
+ *
+ * @param {import("./request.js").Answer} answer
+ * @param {string} base
+ */
 function monitorOf({ header }, base) {
   const links = header("Link")?.matchAll(/<([^>]*)>((?:\s*;[^,<]*)?)/g) ?? [];
   for (const [, target, parameters] of links) {

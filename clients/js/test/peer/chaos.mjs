@@ -8,6 +8,7 @@ import { answerFile } from "../browser/serve.mjs";
  * @typedef {object} Weather what it does to requests from now on
  * @property {"pass" | "swallow" | "refuse"} [upgrade] swallow: it never answers a handshake; refuse: 400
  * @property {Promise<void>} [hold] until when GETs wait before they are handed on
+ * @property {Promise<void>} [holdPosts] until when answers to POSTs wait before they are handed back
  * @property {boolean} [buffer] it hands a response on when it has all of it
  * @property {number} [bad] which part of the requests is answered 502
  * @property {boolean} [away] there is nobody to connect to: everything is 502
@@ -90,7 +91,10 @@ export class Chaos {
       up.destroy();
     });
     up.on("error", () => socket.destroy());
-    up.on("response", (answer) => this.#answer(answer, response));
+    up.on("response", async (answer) => {
+      if (method === "POST") await this.weather.holdPosts;
+      this.#answer(answer, response);
+    });
     request.pipe(up);
     return undefined;
   }

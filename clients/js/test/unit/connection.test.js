@@ -110,7 +110,7 @@ test("what worked is tried first, and what is better is found again", async (t) 
 test("several at once open a session each: the server keeps one", async (t) => {
   const { server, chaos, connect } = await world(t, { upgrade: "swallow" });
   // So that none is remembered that would win at once.
-  const { connection } = connect({ url: `${chaos.url}/sleep?ms=120`, platform: faster(50) });
+  const { connection } = connect({ url: `${chaos.url}/sleep?ms=400`, platform: faster(10) });
   const both = await streams(connection);
   assert.ok(chaos.seen.length > 2, `only ${chaos.seen} were tried`);
   await until(() => server.sessions() === 1);

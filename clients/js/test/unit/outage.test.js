@@ -11,12 +11,12 @@ import { startServer } from "../peer/server.mjs";
 
 const { WebSocket } = requireTool("ws");
 
-/** @param {import("node:test").TestContext} t @param {string} transport */
-async function world(t, transport) {
+/** A connection that opens. @param {import("node:test").TestContext} t @param {string} transport @param {string} path */
+async function open(t, transport, path) {
   const server = await startServer();
   const chaos = await new Chaos(server.url).listen();
   const clock = new Clock();
-  const connection = new Connection(`${chaos.url}/echo`, {
+  const connection = new Connection(`${chaos.url}${path}`, {
     platform: { WebSocket, ...clock.platform },
     transports: /** @type {any} */ ([transport]),
   });
@@ -35,6 +35,13 @@ async function world(t, transport) {
     (error) => (settled = `${error.closeCode} ${error.message}`),
   );
   await until(() => connection.transport);
+  return { chaos, clock, connection, until, settled: () => settled };
+}
+
+/** One that has said something. @param {import("node:test").TestContext} t @param {string} transport */
+async function world(t, transport) {
+  const opened = await open(t, transport, "/echo");
+  const { connection, until } = opened;
   const { readable, writable } = await connection.opened;
   const [reader, writer] = [readable.getReader(), writable.getWriter()];
   const asked = reader.read();
@@ -44,7 +51,7 @@ async function world(t, transport) {
   asked.then(({ value }) => (got = value));
   await until(() => got);
   assert.equal(got, "before");
-  return { chaos, clock, connection, until, settled: () => settled };
+  return opened;
 }
 
 for (const transport of ["websocket", "stream", "sse", "long-poll", "poll"]) {
@@ -69,6 +76,21 @@ for (const transport of ["websocket", "stream", "sse", "long-poll", "poll"]) {
     assert.equal(settled(), "clean 4001");
   });
 }
+
+test("the server has ended, and the session is over before our last POST is answered", async (t) => {
+  const { chaos, connection, until, settled } = await open(t, "poll", "/push?count=3&code=4001");
+  const { readable } = await connection.opened;
+  // HELLO was posted.
+  await until(() => chaos.answered.includes(204));
+  let goOn = () => {};
+  chaos.weather = { holdPosts: new Promise((resolve) => (goOn = () => resolve(undefined))) };
+  const reader = readable.getReader();
+  for (let count = 0; count < 3; count += 1) reader.read();
+  await until(() => chaos.answered.includes(404));
+  goOn();
+  await until(settled);
+  assert.equal(settled(), "clean 4001");
+});
 
 test("an outage does not stretch the time that a peer has for its END", async () => {
   const clock = new Clock(false);

@@ -8,7 +8,9 @@ import { UploadError, discard, upload } from "../../src/upload.js";
 const MIB = 1024 * 1024;
 /** The pauses are asked for, and not made. @type {{ platform: any }} */
 const IMPATIENT = {
-  platform: { setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => setTimeout(run, ms > 30_000 ? ms : 0) },
+  platform: {
+    setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => setTimeout(run, ms > 30_000 ? ms : 0),
+  },
 };
 
 /** @param {import("node:test").TestContext} t */

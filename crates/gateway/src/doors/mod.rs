@@ -24,10 +24,10 @@ mod stream;
 
 use std::sync::Arc;
 
-use tidegate::{Acceptor, Config, Connections, OriginPolicy};
+use tidegate::{Acceptor, Config, Connection, Connections, OriginPolicy};
 
 use crate::channel::{Channel, Directory, Limits, Position, Publication, Reading};
-use crate::front::{Client, DRAIN, Framing, Handling, Head, Reply, open, send};
+use crate::front::{Client, DRAIN, Framing, Handling, Head, Reply, carry, open, send};
 use crate::origins::{Origins, Verdict};
 use answer::Common;
 use cookie::Memory;
@@ -154,6 +154,31 @@ impl Doors {
         if let Ok(channel) = self.directory.open(channel) {
             channel.publish(Publication::new(text));
         }
+    }
+
+    /// Answers a request of a session.
+    fn carry(&self, door: &Door, head: &Head<'_>, client: Client) -> Handling {
+        // Which page may see an answer is told by whoever gives it; these are no answers of a session.
+        let common = || Common::new(&Verdict::Own);
+        if !door.has_name() {
+            return refuse(discard(client, head), 404, NAME, common());
+        }
+        if session::has_begun(head) {
+            return carry(head, client, &self.acceptor, |_| std::future::ready(()));
+        }
+        let (begin, name) = match request::of_connection(head, self.settings.newcomers) {
+            Ok(asked) => asked,
+            Err(InvalidRequest(reason)) => return refuse(discard(client, head), 400, reason, common()),
+        };
+        let Ok(channel) = self.directory.open(&door.channel) else {
+            return refuse(discard(client, head), 503, FULL, common().retry_after(10));
+        };
+        let (room, via) = (door.room.clone(), session::via(head));
+        let handler = move |connection: Connection| {
+            let person = Person { id: room::new_id(), name: name.clone(), via };
+            socket::TakingPart::carried(connection, reading(&channel, begin, None), room.seat(person))
+        };
+        carry(head, client, &self.acceptor, handler)
     }
 
     fn publish(&self, visit: Visit<'_>, client: Client, channel: Arc<Channel>) -> Handling {

@@ -237,6 +237,11 @@ impl Outgoing {
         Some(Batch { head: Vec::new(), tail: frame.payload })
     }
 
+    /// Whether the next message goes apart, and waits for credit.
+    pub(super) fn waits_apart(&self) -> bool {
+        self.front().is_none() && self.queue.front().is_some_and(|frame| self.goes_apart(frame))
+    }
+
     pub(super) fn is_apart(&self) -> bool {
         self.is_apart
     }

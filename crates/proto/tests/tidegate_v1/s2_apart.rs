@@ -113,16 +113,17 @@ fn nothing_goes_apart_to_who_did_not_ask() {
 }
 
 #[test]
-fn messages_wait_for_credit_and_what_was_sent_first_still_goes_when_the_conversation_fails() {
+fn a_long_message_waits_for_credit_without_ending_the_run() {
     let (mut client, mut server) = pair();
-    for byte in 0..20 {
+    for byte in 0..17 {
         client.endpoint.send(binary(65_536, byte)).unwrap();
     }
     let batches = client.batches();
-    // 16 × 65,568 are more than a MiB.
-    assert_eq!(batches.len(), 1 + 16 + 2);
-    assert!(batches[17].is_empty());
-    assert_eq!(batches[18], [4, 4, 0x80, 0x10, 0, 0][..]);
+    // 16 × 65,568 are more than a MiB. No BLOCKED: it would take three more WebSocket messages.
+    assert_eq!(
+        batches.iter().map(|batch| batch.len()).collect::<Vec<_>>(),
+        [&[2][..], &[65_536; 16]].concat()
+    );
     for batch in batches {
         server.gets(batch);
     }
@@ -132,6 +133,28 @@ fn messages_wait_for_credit_and_what_was_sent_first_still_goes_when_the_conversa
     for batch in server.batches() {
         client.gets(batch);
     }
+    let rest = client.batches();
+    assert_eq!(rest, [Bytes::from(vec![16; 65_536])]);
+    server.gets(rest[0].clone()).reads(binary(65_536, 16));
+}
+
+#[test]
+fn a_short_message_that_waits_for_credit_is_told() {
+    let (mut client, _) = pair();
+    for byte in 0..16 {
+        client.endpoint.send(binary(65_536, byte)).unwrap();
+    }
+    client.endpoint.send("a".into()).unwrap();
+    let batches = client.batches();
+    assert_eq!(batches.len(), 1 + 16 + 2);
+    assert!(batches[17].is_empty());
+    assert_eq!(batches[18], [4, 4, 0x80, 0x10, 0, 0][..]);
+}
+
+#[test]
+fn what_was_announced_still_goes_when_the_conversation_fails() {
+    let (mut client, _) = pair();
+    client.endpoint.send(binary(65_536, 0)).unwrap();
     assert_eq!(client.endpoint.poll_transmit(client.now).map(|batch| batch.into_bytes()), Some(APART.into()));
     client.gets([0x08, 0]);
     assert_eq!(client.endpoint.poll_close(), None, "the message announced has to go first");

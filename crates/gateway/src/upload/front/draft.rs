@@ -75,6 +75,7 @@ async fn create_from(
         let mut response = problem(StatusCode::BAD_REQUEST, INCONSISTENT_LENGTH);
         let (name, value) = version.completeness(false);
         response.headers_mut().insert(name, value);
+        response.headers_mut().insert(UPLOAD_LIMIT, version.limits(limits.max_bytes, None));
         return response;
     }
     let metadata = wanted.metadata.into_string();

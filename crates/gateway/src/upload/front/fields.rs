@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tidegate_proto::upload::{Algorithm, draft, tus};
 
@@ -22,6 +22,8 @@ pub(super) const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-len
 pub(super) const UPLOAD_LIMIT: HeaderName = HeaderName::from_static("upload-limit");
 pub(super) const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 pub(super) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// An answer without a body.
 pub(super) fn empty(status: StatusCode) -> Response<Bytes> {
@@ -50,9 +52,18 @@ pub(super) fn set_number(headers: &mut HeaderMap, name: HeaderName, number: u64)
     headers.insert(name, HeaderValue::from(number));
 }
 
-/// Sets where an upload is.
+/// Sets where an upload is: a path, since the client knows better than the server what stands before it, proxies and all.
+/// But aiotus takes nothing that is not a whole URL.
 pub(super) fn set_location(headers: &mut HeaderMap, call: &Call<'_>, id: &UploadId) {
-    set(headers, LOCATION, &format!("{}/{}", call.base, id.as_str()));
+    let asked = &call.head.headers;
+    let text = |name| asked.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let is_aiotus = text(USER_AGENT).is_some_and(|agent| agent.contains("aiohttp/"));
+    let origin = match text(HOST).filter(|_| is_aiotus) {
+        Some(host) if text(FORWARDED_PROTO) == Some("https") => format!("https://{host}"),
+        Some(host) => format!("http://{host}"),
+        None => String::new(),
+    };
+    set(headers, LOCATION, &format!("{origin}{}/{}", call.base, id.as_str()));
 }
 
 /// Sets when an upload that is not complete expires, as tus has it.

@@ -36,10 +36,14 @@ impl Endpoint {
             self.write_batch(&mut batch);
             return (!batch.is_empty()).then_some(batch);
         }
-        if batch.is_empty()
-            && let Some(message) = self.outgoing.pop_apart()
-        {
-            return Some(message);
+        if batch.is_empty() {
+            if let Some(message) = self.outgoing.pop_apart() {
+                return Some(message);
+            }
+            // A BLOCKED here would cost the peer three more WebSocket messages for each of its grants.
+            if self.outgoing.waits_apart() {
+                return None;
+            }
         }
         self.outgoing.set_apart(false);
         self.write_batch(&mut batch);

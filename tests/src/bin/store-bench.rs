@@ -11,11 +11,12 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tidegate_gateway::upload::store::files::{Files, Settings};
-use tidegate_gateway::upload::store::{Form, Owner, Record, Store as _, UploadId};
+use tidegate_gateway::upload::store::{Form, Owner, Record, Store as _, StoreError, UploadId};
 use tidegate_tests::storage::kills::scratch;
 use tokio::io::AsyncReadExt as _;
 
@@ -38,8 +39,9 @@ fn main() -> Result<(), Failure> {
     match words[..] {
         ["sink", folder] => serve(|stream| sink(stream, Path::new(folder))),
         ["store", folder] => serve(|stream| store(stream, Path::new(folder))),
+        ["fair"] => fair(),
         [mebibytes] => compare(mebibytes.parse::<u64>()? * MEBIBYTE),
-        _ => Err("store-bench MEBIBYTES".into()),
+        _ => Err("store-bench MEBIBYTES | fair".into()),
     }
 }
 
@@ -124,23 +126,95 @@ fn sink(mut stream: TcpStream, folder: &Path) -> Result<(), Failure> {
     }
 }
 
+/// Eight uploads that push as fast as they may, and small ones beside them.
+fn fair() -> Result<(), Failure> {
+    let folder = scratch("store-fair");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(async {
+        let files = Arc::new(Files::open(&folder, Settings::default()).await?);
+        let mut alone = small_ones(&files, 100, Instant::now() + WARM_UP).await?;
+        let end = Instant::now() + FAIR;
+        let bulk: Vec<_> = (0..8).map(|owner| tokio::spawn(bulk(Arc::clone(&files), owner, end))).collect();
+        let mut beside = small_ones(&files, 101, end).await?;
+        let mut sizes = Vec::new();
+        for task in bulk {
+            sizes.push(task.await?.map_err(|error| error.to_string())?);
+        }
+        let (least, most) = (sizes.iter().min().unwrap_or(&0), sizes.iter().max().unwrap_or(&0));
+        println!(
+            "eight bulk uploads: {} to {} MiB, max/min {:.2}",
+            least / MEBIBYTE,
+            most / MEBIBYTE,
+            *most as f64 / *least as f64
+        );
+        let p99 = |times: &mut Vec<f64>| {
+            times.sort_by(f64::total_cmp);
+            times[(times.len() * 99 / 100).min(times.len() - 1)] * 1e3
+        };
+        println!("1 MiB alone: {} uploads, p99 {:.0} ms", alone.len(), p99(&mut alone));
+        println!("1 MiB beside them: {} uploads, p99 {:.0} ms", beside.len(), p99(&mut beside));
+        Ok(())
+    });
+    fs::remove_dir_all(&folder)?;
+    result
+}
+
+const WARM_UP: Duration = Duration::from_secs(4);
+const FAIR: Duration = Duration::from_secs(10);
+
+/// Pushes until the time is over; how many bytes became durable.
+async fn bulk(files: Arc<Files>, owner: u64, end: Instant) -> Result<u64, StoreError> {
+    let mut writer = files.create(&record(owner, 1)).await?;
+    let piece = Bytes::from(vec![0x5a; READ]);
+    while Instant::now() < end {
+        poll_fn(|cx| writer.poll_room(cx)).await?;
+        writer.push(piece.clone());
+    }
+    let durable = writer.durable();
+    drop(writer);
+    Ok(durable)
+}
+
+/// Uploads of 1 MiB, one after the other: how long each took until it was durable.
+async fn small_ones(files: &Files, owner: u64, end: Instant) -> Result<Vec<f64>, Failure> {
+    let piece = Bytes::from(vec![0x5a; READ]);
+    let mut times = Vec::new();
+    for number in 0.. {
+        let start = Instant::now();
+        if start >= end {
+            break;
+        }
+        let mut writer = files.create(&record(owner, number)).await?;
+        for _ in 0..MEBIBYTE / READ as u64 {
+            poll_fn(|cx| writer.poll_room(cx)).await?;
+            writer.push(piece.clone());
+        }
+        writer.sync().await?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    Ok(times)
+}
+
+fn record(owner: u64, number: u128) -> Record {
+    let owner = Owner::parse(&format!("{owner:016x}")).expect("an owner has 16 digits");
+    Record {
+        id: UploadId::new(&owner, number),
+        form: Form::Whole,
+        length: None,
+        is_complete: false,
+        created: 0,
+        expires: None,
+        metadata: String::new(),
+    }
+}
+
 fn store(stream: TcpStream, folder: &Path) -> Result<(), Failure> {
     stream.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let mut stream = tokio::net::TcpStream::from_std(stream)?;
         let files = Files::open(folder, Settings::default()).await?;
-        let owner = Owner::parse("0000000000000000").ok_or("an owner")?;
-        let record = Record {
-            id: UploadId::new(&owner, 1),
-            form: Form::Whole,
-            length: None,
-            is_complete: false,
-            created: 0,
-            expires: None,
-            metadata: String::new(),
-        };
-        let mut writer = files.create(&record).await?;
+        let mut writer = files.create(&record(0, 1)).await?;
         loop {
             poll_fn(|cx| writer.poll_room(cx)).await?;
             let mut buffer = BytesMut::with_capacity(READ);
@@ -154,13 +228,11 @@ fn store(stream: TcpStream, folder: &Path) -> Result<(), Failure> {
     })
 }
 
-/// The CPU time of this process. `/proc/self/stat` counts ticks of 10 ms, `schedstat` nanoseconds but only of one thread.
+/// The CPU time of this process, with that of threads that have ended, in steps of 10 ms.
 fn cpu_seconds() -> Result<f64, Failure> {
-    let mut nanoseconds = 0u64;
-    for task in fs::read_dir("/proc/self/task")? {
-        // A thread may end meanwhile.
-        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
-        nanoseconds += text.split(' ').next().unwrap_or("0").parse::<u64>()?;
-    }
-    Ok(nanoseconds as f64 / 1e9)
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // proc(5): behind the name in parentheses, the 12th and 13th fields are the ticks of user and system time.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).ok_or("no CPU time");
+    Ok((ticks(11)? + ticks(12)?) / 100.0)
 }

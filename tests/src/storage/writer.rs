@@ -1,7 +1,7 @@
 //! The process that is killed: it writes uploads, and says what it was promised.
 
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
@@ -40,21 +40,31 @@ pub fn id_of(number: u64, round: u64) -> UploadId {
     UploadId::new(&owner, u128::from(round))
 }
 
-/// The bytes of an upload from an offset on. Any two uploads differ, and any two places of one.
+/// The bytes of an upload from an offset on: pages of noise, each taken from a place in the noise that the upload and
+/// the number of the page choose.
 #[must_use]
 pub fn content(id: &UploadId, from: u64, length: usize) -> Vec<u8> {
+    static NOISE: OnceLock<Vec<u8>> = OnceLock::new();
+    let noise = NOISE.get_or_init(|| {
+        let mut noise = vec![0; NOISE_BYTES + PAGE];
+        ChaCha8Rng::seed_from_u64(0).fill_bytes(&mut noise);
+        noise
+    });
     let salt = id.as_str().bytes().fold(0u64, |salt, byte| salt.wrapping_mul(31).wrapping_add(byte.into()));
-    let word = |number: u64| {
-        let mut word = number.wrapping_add(salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        word = (word ^ (word >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (word ^ (word >> 32)).to_le_bytes()
-    };
-    let end = from + length as u64;
-    let mut bytes: Vec<u8> = (from / 8..end.div_ceil(8)).flat_map(word).collect();
-    bytes.drain(..usize::try_from(from % 8).unwrap_or(0));
-    bytes.truncate(length);
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let at = from + bytes.len() as u64;
+        let page = (at / PAGE as u64).wrapping_add(salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let start = usize::try_from((page >> 32) % NOISE_BYTES as u64).unwrap_or(0);
+        let within = usize::try_from(at % PAGE as u64).unwrap_or(0);
+        let count = (PAGE - within).min(length - bytes.len());
+        bytes.extend_from_slice(&noise[start + within..start + within + count]);
+    }
     bytes
 }
+
+const PAGE: usize = 4096;
+const NOISE_BYTES: usize = 1024 * 1024;
 
 async fn write_on_and_on(store: Arc<dyn Store>, number: u64, mut dice: ChaCha8Rng) -> Result<(), StoreError> {
     let owner = id_of(number, 0).owner();

@@ -11,7 +11,7 @@ fn program() -> &'static Path {
 #[tokio::test]
 async fn a_process_that_is_killed_has_lost_nothing_it_acknowledged() {
     let folder = kills::scratch("kills");
-    let again = kills::kill_on_and_on(program(), &folder, 40, 7, |_, _| ()).await;
+    let again = kills::kill_on_and_on(program(), &folder, 200, 7, |_, _| ()).await;
     let _ = std::fs::remove_dir_all(&folder);
     again.unwrap();
 }

@@ -110,3 +110,23 @@ async fn what_a_crash_has_left_half_made_goes_when_the_folder_is_listed() {
     assert_eq!(names, [format!("{:032x}.data", 1), format!("{:032x}.upload", 1), "notes.txt".to_owned()]);
     fs::remove_dir_all(&folder).unwrap();
 }
+
+#[tokio::test]
+async fn what_was_given_up_goes_once_it_has_expired() {
+    let folder = scratch("expired");
+    let store: Shared = Arc::new(Files::open(&folder, Settings::default()).await.unwrap());
+    for (number, expires) in [(1, Some(7)), (2, None), (3, Some(u64::MAX))] {
+        let mut record = record(1, number);
+        record.expires = expires;
+        let mut writer = store.create(&record).await.unwrap();
+        push(&mut writer, &[1; 1000]).await;
+        writer.kill().await.unwrap();
+    }
+    assert_eq!(store.list(None).count().await, 0);
+    assert!(matches!(store.look(&record(1, 1).id).await, Err(StoreError::Missing)));
+    assert!(matches!(store.look(&record(1, 2).id).await, Err(StoreError::Dead)));
+    assert!(matches!(store.look(&record(1, 3).id).await, Err(StoreError::Dead)));
+    let owner = folder.join(record(1, 1).id.owner().as_str());
+    assert_eq!(fs::read_dir(&owner).unwrap().count(), 4);
+    fs::remove_dir_all(&folder).unwrap();
+}

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::PoisonError;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::blocks::{BLOCK, Blocks};
 use super::disk::DiskFile;
@@ -34,6 +35,19 @@ fn alive(engine: &Engine, id: &UploadId, sidecar: &dyn DiskFile) -> Result<Slot,
         Err(StoreError::Dead)
     } else {
         Ok(slot)
+    }
+}
+
+/// Whether an upload was given up and has expired, so that nobody will ask for it again.
+pub(super) fn is_over(engine: &Engine, id: &UploadId) -> bool {
+    let paths = Paths::of(&engine.root, id);
+    let slot = engine.disk.open(&paths.sidecar).and_then(|sidecar| Slot::read(&*sidecar));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    match slot {
+        Ok(Some(slot)) => {
+            slot.is_dead && slot.record.expires.is_some_and(|expires| u128::from(expires) <= now)
+        }
+        _ => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The store itself: who may do what at the same time, and on which threads.
 
 use std::future::poll_fn;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Poll;
@@ -127,7 +127,7 @@ fn locked(disk: &dyn Disk, path: &Path) -> Result<Box<dyn std::any::Any + Send +
 
 fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    getrandom::fill(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -214,6 +214,15 @@ impl Hand {
         let _claim = self.engine.busy.claim(id);
         if self.live.find(id).is_none() {
             made::sweep(&self.engine, id);
+        }
+    }
+
+    /// Removes an upload that was given up, once it has expired: no list shows it.
+    fn sweep_dead(&self, id: &UploadId) {
+        let _claim = self.engine.busy.claim(id);
+        if self.live.find(id).is_none() && existing::is_over(&self.engine, id) {
+            // Otherwise the next list does it.
+            let _ = made::remove(&self.engine, id);
         }
     }
 }
@@ -426,7 +435,12 @@ impl Listing {
         match existing::peek(&self.hand.engine, id) {
             Ok(slot) => Some(Ok(Stored { record: slot.record, offset: slot.blocks.end })),
             Err(StoreError::Io(error)) => Some(Err(StoreError::Io(error))),
-            Err(_) => None,
+            Err(error) => {
+                if matches!(error, StoreError::Dead) {
+                    self.hand.sweep_dead(id);
+                }
+                None
+            }
         }
     }
 }

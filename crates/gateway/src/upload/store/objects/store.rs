@@ -1,7 +1,7 @@
 //! The store itself.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -209,7 +209,7 @@ impl Objects {
                 Err(error) => return Err(meaning(error)),
             }
             let mut secret = vec![0; 32];
-            std::fs::File::open("/dev/urandom")?.read_exact(&mut secret)?;
+            getrandom::fill(&mut secret).map_err(io::Error::from)?;
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
             match self.bucket.objects.put_opts(&path, secret.into(), options).await {
                 // Another process may have been faster; its own is read.

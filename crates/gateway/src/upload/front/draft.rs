@@ -80,10 +80,11 @@ async fn create_from(
     }
     let metadata = wanted.metadata.into_string();
     let create = Create { id: None, form: Form::Whole, length: wanted.length.or(rest), metadata };
-    let mut state = match uploads.create(call.owner, create).await {
-        Ok(state) => state,
+    let fresh = match uploads.create_fresh(call.owner, create).await {
+        Ok(fresh) => fresh,
         Err(error) => return refused(version, limits, error, None),
     };
+    let mut state = fresh.state.clone();
     let id = state.record.id.clone();
     let is_over = state.record.is_complete || (!wanted.is_whole && body_length == Some(0));
     if !is_over {
@@ -95,7 +96,10 @@ async fn create_from(
             excess: version.excess(),
             checksum: wanted.checksum.map(Expected::Known),
         };
-        match appended(uploads, version, append, &id, call).await {
+        let mut tell = progress(version, &mut call.interim);
+        let appended = uploads.append_first(fresh, append, &mut *call.body, &mut tell).await;
+        drop(tell);
+        match appended {
             Ok(appended) => state = appended,
             Err(error) => {
                 let mut response = refused(version, limits, error, Some(0));
@@ -123,7 +127,10 @@ async fn append_to(
         excess: version.excess(),
         checksum: wanted.checksum.map(Expected::Known),
     };
-    match appended(uploads, version, append, id, call).await {
+    let mut tell = progress(version, &mut call.interim);
+    let appended = uploads.append(call.owner, id, append, &mut *call.body, &mut tell).await;
+    drop(tell);
+    match appended {
         // As the creation would have been answered, had it brought everything (draft-12 §4.4.2).
         Ok(state) if state.record.is_complete => {
             let mut response = told(version, uploads.limits(), StatusCode::CREATED, &state);
@@ -135,21 +142,14 @@ async fn append_to(
     }
 }
 
-/// Appends the body, and tells the progress meanwhile, where the client and the library can.
-async fn appended(
-    uploads: &Uploads,
-    version: Version,
-    append: Append,
-    id: &UploadId,
-    call: &mut Call<'_>,
-) -> Result<State, UploadError> {
-    let mut interim = call.interim.as_deref_mut().filter(|_| version.has_progress());
-    let mut tell = |offset| {
+/// Tells the progress while a body comes, where the client and the library can.
+fn progress<'a>(version: Version, interim: &'a mut Option<&mut dyn Interim>) -> impl FnMut(u64) + Send + 'a {
+    let mut interim = interim.as_deref_mut().filter(|_| version.has_progress());
+    move |offset| {
         if let Some((fields, interim)) = fields_of(version).zip(interim.as_deref_mut()) {
             send_offset(fields, interim, offset);
         }
-    };
-    uploads.append(call.owner, id, append, &mut *call.body, &mut tell).await
+    }
 }
 
 fn send_offset(mut fields: HeaderMap, interim: &mut dyn Interim, offset: u64) {

@@ -57,15 +57,6 @@ async fn take(
     head: Head<'_>,
     id: &UploadId,
 ) -> Result<State, UploadError> {
-    if head.start == 0 {
-        let id = Some(id.clone());
-        let length = call.body.length();
-        let create = Create { id, form: Form::Whole, length, metadata: String::new() };
-        let state = uploads.create(call.owner, create).await?;
-        if state.record.is_complete {
-            return Ok(state);
-        }
-    }
     let append = Append {
         offset: head.start,
         // The client always sends all of the rest, and does not say how much there is of the file.
@@ -73,6 +64,16 @@ async fn take(
         excess: Excess::Refuse,
         ..Append::default()
     };
+    if head.start == 0 {
+        let id = Some(id.clone());
+        let length = call.body.length();
+        let create = Create { id, form: Form::Whole, length, metadata: String::new() };
+        let fresh = uploads.create_fresh(call.owner, create).await?;
+        if fresh.state.record.is_complete {
+            return Ok(fresh.state);
+        }
+        return uploads.append_first(fresh, append, &mut *call.body, &mut |_| {}).await;
+    }
     uploads.append(call.owner, id, append, &mut *call.body, &mut |_| {}).await
 }
 

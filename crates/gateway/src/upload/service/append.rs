@@ -13,7 +13,7 @@ use super::ledger::Accounts;
 use super::parts::Parts;
 use super::seats::Turn;
 use super::transfer::{Transfer, refused};
-use super::{Uploads, failed};
+use super::{Fresh, Uploads, failed};
 
 impl Uploads {
     /// Adds bytes to an upload, and tells how it stands then. `on_durable` is told each offset that has become durable
@@ -35,8 +35,29 @@ impl Uploads {
         self.tend();
         self.check_owner(owner, id)?;
         let turn = self.0.seats.take(id).await;
+        self.take_body(turn, append, body, on_durable).await
+    }
+
+    /// As [`append`](Self::append), for the first body of an upload that was just begun.
+    pub(crate) async fn append_first(
+        &self,
+        Fresh { turn, .. }: Fresh,
+        append: Append,
+        body: &mut dyn Source,
+        on_durable: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<State, UploadError> {
+        self.take_body(turn, append, body, on_durable).await
+    }
+
+    async fn take_body(
+        &self,
+        turn: Turn,
+        append: Append,
+        body: &mut dyn Source,
+        on_durable: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<State, UploadError> {
         let place = self.0.places.clone().try_acquire_owned().map_err(|_| UploadError::Busy)?;
-        let state = self.stored(id).await?;
+        let state = self.stored(turn.id()).await?;
         if state.record.form == Form::Joined {
             return Err(UploadError::Joined);
         }
@@ -162,3 +183,6 @@ async fn repeat(turn: &Turn, state: State, body: &mut dyn Source) -> Result<Stat
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

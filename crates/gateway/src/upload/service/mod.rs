@@ -51,6 +51,13 @@ struct Inner {
     sweeper: OnceLock<()>,
 }
 
+/// An upload that was just begun, and the turn at it: its first body comes before anybody else's request.
+pub(crate) struct Fresh {
+    /// How it stands.
+    pub(crate) state: State,
+    turn: Turn,
+}
+
 /// The most parts that are joined at once.
 const MAX_PARTS: usize = 1000;
 
@@ -95,6 +102,12 @@ impl Uploads {
     ///
     /// [`UploadError::TooLarge`] and [`UploadError::OverQuota`] before anything is stored; what the store says.
     pub async fn create(&self, owner: &Owner, create: Create) -> Result<State, UploadError> {
+        Ok(self.create_fresh(owner, create).await?.state)
+    }
+
+    /// As [`create`](Self::create), for a request whose body follows at once: whoever learns of the upload and asks how
+    /// it stands comes behind that body, and ends it.
+    pub(crate) async fn create_fresh(&self, owner: &Owner, create: Create) -> Result<Fresh, UploadError> {
         self.tend();
         let Create { id, form, length, metadata } = create;
         let chosen = id.is_some();
@@ -127,13 +140,12 @@ impl Uploads {
             if created.is_err() {
                 accounts.subtract(bytes, 1);
             }
-            drop(turn);
-            created.map(|()| record)
+            created.map(|()| (record, turn))
         });
-        let record = creating.await.map_err(|error| failed(panicked(error)))?.map_err(failed)?;
+        let (record, turn) = creating.await.map_err(|error| failed(panicked(error)))?.map_err(failed)?;
         let state = State { record, offset: 0 };
         self.tell(&state, false);
-        Ok(state)
+        Ok(Fresh { state, turn })
     }
 
     /// How an upload stands. A body that is on its way is ended before, so that the offset is where the next one begins.

@@ -11,7 +11,8 @@ use crate::exit::Failure;
 /// The uploads of `tidegate serve`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeUploads {
-    /// Take uploads, and keep them in this folder, which is made if need be; none are taken otherwise
+    /// Take uploads, and keep them in this folder, which is made if need be, or at s3://BUCKET/PREFIX where that is built
+    /// in (feature object-store); none are taken otherwise
     #[arg(long = "uploads", value_name = "DIR")]
     folder: Option<String>,
     /// The longest upload; K, M, G and T may follow

@@ -21,6 +21,12 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
             let settings = super::objects::Settings::default();
             return Ok(Arc::new(super::objects::Objects::s3(bucket, prefix, settings)?));
         }
+        #[cfg(not(feature = "object-store"))]
+        Some(("s3", _)) => {
+            let reason =
+                "uploads cannot be kept at `s3:`: this program was built without the feature object-store";
+            return Err(StoreError::Io(io::Error::new(io::ErrorKind::Unsupported, reason)));
+        }
         Some((scheme, _)) => {
             let reason = format!("uploads cannot be kept at `{scheme}:`");
             return Err(StoreError::Io(io::Error::new(io::ErrorKind::Unsupported, reason)));

@@ -58,7 +58,9 @@ fn judge(head: &Head<'_>) {
     let codings: Vec<_> = head.all("transfer-encoding").collect();
     assert!(lengths.len() <= 1 && codings.len() <= 1, "told twice");
     match head.framing() {
-        Framing::None => assert!(codings.is_empty() && lengths.iter().all(|length| length.parse() == Ok(0_u64))),
+        Framing::None => {
+            assert!(codings.is_empty() && lengths.iter().all(|length| length.parse() == Ok(0_u64)))
+        }
         Framing::Length(length) => assert!(codings.is_empty() && lengths[0].parse() == Ok(length)),
         Framing::Chunked => assert!(lengths.is_empty() && codings[0].eq_ignore_ascii_case("chunked")),
     }
@@ -67,7 +69,8 @@ fn judge(head: &Head<'_>) {
         let lines = head.all(name).all(|value| !value.contains(['\r', '\n', '\0']));
         assert!(lines, "a line within a line");
     }
-    let _ = (head.keeps_alive(), head.expects_continue(), head.parameter("session"), head.lists("upgrade", "x"));
+    let _ =
+        (head.keeps_alive(), head.expects_continue(), head.parameter("session"), head.lists("upgrade", "x"));
     if let Some(request) = head.to_request() {
         assert_eq!(request.method().as_str(), head.method());
     }

@@ -26,7 +26,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 const LINES: usize = 4096;
 
 impl Victim {
-    /// Starts `program write PLACE SEED`: a place as [`open_store`](super::open_store) knows it.
+    /// Starts `program write PLACE SEED`: a place as [`open_store`] knows it.
     ///
     /// # Errors
     ///

@@ -234,4 +234,5 @@ pub(crate) fn with_head<T>(text: &str, look: impl FnOnce(&Head<'_>) -> T) -> T {
 }
 
 #[cfg(test)]
+#[path = "head/tests.rs"] // also where the fuzz target takes this file in by its path
 mod tests;

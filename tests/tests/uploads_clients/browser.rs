@@ -29,7 +29,11 @@ impl Browser {
     }
 
     async fn until(&self, tab: &str, expression: &str) {
-        self.ask("until", json!({ "tab": tab, "expression": expression })).await;
+        let arguments = json!({ "tab": tab, "expression": expression });
+        if let Err(error) = self.program.ask("until", arguments).await {
+            let shown = self.evaluate(tab, "document.body.innerText").await;
+            panic!("until {expression}: {error}; {tab} shows {shown}");
+        }
     }
 
     async fn evaluate(&self, tab: &str, expression: &str) -> Value {
@@ -123,6 +127,8 @@ async fn a_file_goes_up(name: &str) {
     browser.ask("visit", json!({ "tab": "mine", "url": "about:blank" })).await;
     scene.proxy.cut_all();
     scene.proxy.release();
+    // Now and then: every cut costs a pause, and a browser on a busy machine has only so long.
+    scene.proxy.cut_within(Some(20 * MIB));
     browser.ask("visit", json!({ "tab": "mine", "url": scene.proxy.url("/upload.html") })).await;
     browser.until("mine", &is("#rows", "waiting")).await;
     assert!(browser.evaluate("mine", DURABLE).await.as_u64() >= Some(25));

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::process::GUARD;
 
@@ -120,9 +120,16 @@ impl Proxy {
     /// Ends all connections that there are.
     pub(crate) fn cut_all(&self) {
         for connection in self.shared.state.lock().unwrap().connections.values().flatten() {
-            let _ = connection.shutdown(Shutdown::Both);
+            break_off(connection);
         }
     }
+}
+
+/// Ends a connection so that its peer is told (RST), also one that only writes and whose window is shut: after a mere
+/// shutdown the kernel would answer its probes for a minute.
+fn break_off(connection: &TcpStream) {
+    let _ = socket2::SockRef::from(connection).set_linger(Some(Duration::ZERO));
+    let _ = connection.shutdown(Shutdown::Both);
 }
 
 impl Drop for Proxy {
@@ -153,33 +160,37 @@ impl Shared {
         thread::scope(|scope| {
             scope.spawn(move || {
                 let _ = std::io::copy(&mut from_server, &mut to_client);
-                let _ = to_client.shutdown(Shutdown::Both);
+                // What the client still sends is read on, until it cannot be passed on.
+                let _ = to_client.shutdown(Shutdown::Write);
             });
-            self.pass(&client, &server, left);
-            let _ = client.shutdown(Shutdown::Both);
-            let _ = server.shutdown(Shutdown::Both);
+            if self.pass(&client, &server, left) {
+                let _ = server.shutdown(Shutdown::Write);
+            } else {
+                [&client, &server].into_iter().for_each(break_off);
+            }
         });
         self.state.lock().unwrap().connections.remove(&peer);
     }
 
-    /// Passes on at most `left` bytes.
-    fn pass(&self, mut client: &TcpStream, mut server: &TcpStream, mut left: u64) {
+    /// Passes on at most `left` bytes; tells whether the client has ended by itself.
+    fn pass(&self, mut client: &TcpStream, mut server: &TcpStream, mut left: u64) -> bool {
         let mut buffer = [0; 16 * 1024];
         while let Ok(read @ 1..) = client.read(&mut buffer) {
             if !self.may_pass() {
-                return;
+                return false;
             }
             let count = read.min(usize::try_from(left).unwrap_or(usize::MAX));
             if server.write_all(&buffer[..count]).is_err() {
-                return;
+                return false;
             }
             self.passed.fetch_add(count as u64, Ordering::SeqCst);
             left -= count as u64;
             if left == 0 {
                 self.state.lock().unwrap().cuts += 1;
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// Waits while nothing may pass.

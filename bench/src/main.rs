@@ -14,9 +14,11 @@ mod run;
 mod screen;
 mod server;
 mod socket;
+mod uploads;
 mod watch;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -39,6 +41,13 @@ enum Command {
     Run(run::Args),
     /// Compare those that offer channels.
     Channels(channels::Args),
+    /// Compare those that take uploads.
+    Uploads(uploads::Args),
+    /// Take bytes and sync them: what uploads are compared with.
+    Sink {
+        /// Where the file goes
+        folder: PathBuf,
+    },
     /// Put one load on a server that runs already.
     Load(LoadArgs),
 }
@@ -68,6 +77,8 @@ fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Channels(args) => channels::run(&args),
+        Command::Uploads(args) => uploads::run(&args),
+        Command::Sink { folder } => uploads::sink::serve(&folder),
         Command::Load(args) => put_load(&args),
     };
     match result {

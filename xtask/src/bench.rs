@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::Failure;
 use crate::process::read_text;
@@ -14,7 +15,8 @@ use crate::workspace::Workspace;
 #[command(after_help = "Examples:\n  cargo xtask bench --quick --no-peers\n  \
     cargo xtask bench --mode echo-125 --contender tidegate --contender yawc\n  \
     cargo xtask bench --write\n  \
-    cargo xtask bench --channels --mode fanout-ws\n\nServers run on core 0 and loads on core 1, over the loopback interface alone.\n\
+    cargo xtask bench --channels --mode fanout-ws\n  \
+    cargo xtask bench --uploads --mode upload-patch --mebibytes 256\n\nServers run on core 0 and loads on core 1, over the loopback interface alone.\n\
     Exit status: 0 it was measured, 2 it could not be.")]
 pub(crate) struct Arguments {
     /// Only modes that have this word in their names; may be repeated.
@@ -35,11 +37,14 @@ pub(crate) struct Arguments {
     /// Compare channels (`tidegate serve`) with nchan, Bun and node:http instead.
     #[arg(long)]
     pub(crate) channels: bool,
-    /// Compare the files store of uploads with a plain sink that syncs the same bytes.
-    #[arg(long, conflicts_with_all = ["channels", "write"])]
+    /// Compare uploads over HTTP with a plain sink and with other servers of tus, and the files store alone with a sink.
+    #[arg(long, conflicts_with = "channels")]
     pub(crate) uploads: bool,
-    /// Put the results into docs/benchmarks.md, and pictures into docs/bench, or into docs/benchmarks-channels.md; modes
-    /// that are not measured stay.
+    /// How much is uploaded at a time; a quarter of it with --quick.
+    #[arg(long, value_name = "MIB", default_value_t = 1024, requires = "uploads")]
+    pub(crate) mebibytes: u64,
+    /// Put the results into docs/benchmarks.md, and pictures into docs/bench, or into docs/benchmarks-channels.md, or into
+    /// docs/benchmarks-uploads.md; modes that are not measured stay.
     #[arg(long, conflicts_with_all = ["no_peers", "contender"])]
     pub(crate) write: bool,
 }
@@ -51,16 +56,15 @@ pub(crate) fn run(
     arguments: &Arguments,
 ) -> Result<bool, Failure> {
     if arguments.uploads {
-        let build = ["build", "--release", "--package", "tidegate-tests", "--bin", "store-bench"];
-        session.must(&mut workspace.cargo(&build))?;
-        let mebibytes = if arguments.quick { "256" } else { "1024" };
-        return session.run(&mut workspace.command(workspace.release("store-bench"), &[mebibytes]));
+        return uploads(workspace, session, arguments);
     }
     let target = workspace.target.join("bench");
     session.must(&mut workspace.cargo(&["build", "--release", "--package", "tidegate-cli"]))?;
     let manifest = ["--manifest-path", "bench/Cargo.toml"];
-    let which = if arguments.channels { "--package=tidegate-bench" } else { "--workspace" };
-    let mut build = workspace.cargo(&["build", "--release", which, "--locked"]);
+    let mut build = workspace.cargo(&["build", "--release", "--locked", "--package=tidegate-bench"]);
+    if !arguments.channels {
+        build.arg("--package=contenders");
+    }
     build.args(manifest).arg("--target-dir").arg(&target);
     if !arguments.no_peers && !arguments.channels {
         build.args(["--features", "contenders/peers"]);
@@ -70,21 +74,63 @@ pub(crate) fn run(
         setup::channels(workspace, session)?;
     }
     if !arguments.no_peers {
-        install_scripts(workspace, session, &target.join("npm"))?;
+        install_scripts(workspace, session, "bench/js/package.json", &target.join("npm"))?;
     }
     session.must(&mut comparison(workspace, &target, arguments))?;
     Ok(true)
 }
 
-fn comparison(workspace: &Workspace, target: &Path, arguments: &Arguments) -> std::process::Command {
+/// Uploads: the store alone by a program of the tests, and then everything over HTTP.
+fn uploads(workspace: &Workspace, session: &mut Session, arguments: &Arguments) -> Result<bool, Failure> {
+    let size = if arguments.quick { (arguments.mebibytes / 4).max(1) } else { arguments.mebibytes };
+    let size = size.to_string();
+    let words = &arguments.mode;
+    if words.is_empty() || words.iter().any(|word| word == "store") {
+        let build = ["build", "--release", "--package", "tidegate-tests", "--bin", "store-bench"];
+        session.must(&mut workspace.cargo(&build))?;
+        session.must(&mut workspace.command(workspace.release("store-bench"), &[&size]))?;
+    }
+    if !words.is_empty() && words.iter().all(|word| word == "store") {
+        return Ok(true);
+    }
+    let target = workspace.target.join("bench");
+    session.must(&mut workspace.cargo(&["build", "--release", "--package", "tidegate-cli"]))?;
+    let packages = ["build", "--release", "--locked", "--package=tidegate-bench", "--package=slow-disk"];
+    let mut build = workspace.cargo(&packages);
+    build.args(["--manifest-path", "bench/Cargo.toml", "--target-dir"]).arg(&target);
+    session.must(&mut build)?;
+    let (npm, python) = (target.join("npm-uploads"), target.join("python-uploads"));
+    if !arguments.no_peers {
+        install_scripts(workspace, session, "bench/js/uploads/package.json", &npm)?;
+        setup::upload_peers(workspace, session, &python)?;
+    }
+    let mut command = workspace.command(target.join("release/bench"), &["uploads", "--mebibytes", &size]);
+    command.arg("--slow-disk").arg(target.join("release/slow-disk"));
+    command.arg("--npm").arg(npm).arg("--python").arg(python);
+    session.must(common(workspace, &target, arguments, &mut command))?;
+    Ok(true)
+}
+
+fn comparison(workspace: &Workspace, target: &Path, arguments: &Arguments) -> Command {
     let programs = target.join("release");
     let subcommand = if arguments.channels { "channels" } else { "run" };
     let mut command = workspace.command(programs.join("bench"), &[subcommand]);
     if !arguments.channels {
         command.arg("--contenders").arg(&programs);
     }
-    command.arg("--tidegate").arg(workspace.release("tidegate"));
     command.arg("--npm").arg(target.join("npm"));
+    common(workspace, target, arguments, &mut command);
+    command
+}
+
+/// What every comparison takes.
+fn common<'a>(
+    workspace: &Workspace,
+    target: &Path,
+    arguments: &Arguments,
+    command: &'a mut Command,
+) -> &'a mut Command {
+    command.arg("--tidegate").arg(workspace.release("tidegate"));
     command.arg("--root").arg(&workspace.root);
     command.arg("--scratch").arg(target.join("scratch"));
     command.args(["--rounds", &arguments.rounds.to_string()]);
@@ -95,13 +141,17 @@ fn comparison(workspace: &Workspace, target: &Path, arguments: &Arguments) -> st
     }
     let switches =
         [("--quick", arguments.quick), ("--no-peers", arguments.no_peers), ("--write", arguments.write)];
-    command.args(switches.iter().filter(|(_, wanted)| *wanted).map(|(switch, _)| switch));
-    command
+    command.args(switches.iter().filter(|(_, wanted)| *wanted).map(|(switch, _)| switch))
 }
 
 /// Installs the JavaScript contenders. Those that cannot be are left out, and the comparison says so.
-fn install_scripts(workspace: &Workspace, session: &mut Session, folder: &Path) -> Result<(), Failure> {
-    let manifest = read_text(&workspace.root.join("bench/js/package.json"));
+fn install_scripts(
+    workspace: &Workspace,
+    session: &mut Session,
+    manifest: &str,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let manifest = read_text(&workspace.root.join(manifest));
     let note = folder.join("node_modules/.installed.json");
     if read_text(&note) == manifest {
         return Ok(());

@@ -66,6 +66,24 @@ pub(crate) fn channels(workspace: &Workspace, session: &mut Session) -> Result<(
     system_packages(workspace, session, CHANNELS)
 }
 
+/// Installs the servers of uploads that are written in Python, for `cargo xtask bench --uploads`, into a folder of their own.
+/// If they cannot be, they are left out, and the comparison says so.
+pub(crate) fn upload_peers(workspace: &Workspace, session: &mut Session, venv: &Path) -> Result<(), Failure> {
+    let wanted = read_text(&workspace.root.join("bench/python/requirements.txt"));
+    let note = venv.join("installed.txt");
+    if read_text(&note) == wanted {
+        return Ok(());
+    }
+    remove(venv)?;
+    session.must(workspace.command("python3", &["-m", "venv"]).arg(venv))?;
+    let pip = &["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "-r"];
+    let mut install = workspace.command(venv.join("bin/python"), pip);
+    if session.run(install.arg("bench/python/requirements.txt"))? {
+        return fs::write(&note, wanted).map_err(Failure::because(note.display()));
+    }
+    remove(venv)
+}
+
 /// Installs what is missing.
 pub(crate) fn run(workspace: &Workspace, session: &mut Session) -> Result<(), Failure> {
     fs::create_dir_all(&workspace.tools).map_err(Failure::because(workspace.tools.display()))?;

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use cases::{Case, Load};
 use contender::Contender;
+pub(crate) use results::said;
 use results::{Results, Row};
 
 use crate::contenders::Places;

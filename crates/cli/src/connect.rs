@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::args::ConnectArgs;
 use crate::exit::{Failure, Outcome, explain, say};
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Interrupts, run_here};
 use input::{Cut, Input, InputError};
 use output::{MAX_WAITING_BYTES, Output, OutputError};
 
@@ -27,12 +27,7 @@ const LEAVING: Duration = Duration::from_secs(2);
 
 /// Connects, and runs until the connection has ended.
 pub(crate) fn run(args: &ConnectArgs) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-    let outcome = runtime.block_on(async {
-        let mut interrupts = Interrupts::catch()?;
+    run_here(async |mut interrupts: Interrupts| {
         let socket = setup::connect(args)?;
         let opened = tokio::select! {
             opened = socket.opened() => opened.map_err(|error| Failure::failed(explain(&error)))?,
@@ -42,10 +37,7 @@ pub(crate) fn run(args: &ConnectArgs) -> Outcome {
             tell_open(&socket, &opened);
         }
         Session::new(args, &socket).run(opened, &mut interrupts).await
-    });
-    // A read of standard input may still be under way on a thread of its own, and nobody waits for it.
-    runtime.shutdown_background();
-    outcome
+    })
 }
 
 /// An open connection with standard input and output.

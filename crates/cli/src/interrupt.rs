@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, Outcome};
 
 /// Waits for wishes to end.
 pub(crate) struct Interrupts(Signals);
@@ -18,6 +18,18 @@ impl Interrupts {
     pub(crate) async fn next(&mut self) {
         self.0.next().await;
     }
+}
+
+/// Runs `program` on this thread to its end. Wishes to end are its own affair from the start.
+pub(crate) fn run_here(program: impl AsyncFnOnce(Interrupts) -> Outcome) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let outcome = runtime.block_on(async { program(Interrupts::catch()?).await });
+    // A read of standard input may still be under way on a thread of its own, and nobody waits for it.
+    runtime.shutdown_background();
+    outcome
 }
 
 #[cfg(unix)]

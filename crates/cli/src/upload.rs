@@ -34,17 +34,12 @@ use self::stream::StreamJob;
 use self::trouble::Trouble;
 use self::tus::Server;
 use crate::exit::{Failure, Outcome};
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Interrupts, run_here};
 use crate::tls::Trust;
 
 /// Uploads until all is there, or somebody wants it to end.
 pub(crate) fn run(args: &UploadArgs) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-    let outcome = runtime.block_on(async {
-        let mut interrupts = Interrupts::catch()?;
+    run_here(async |mut interrupts: Interrupts| {
         let server = server(args)?;
         if args.is_stdin() {
             let job = StreamJob::new(args, server);
@@ -58,10 +53,7 @@ pub(crate) fn run(args: &UploadArgs) -> Outcome {
         print(&url)?;
         job.forget();
         Ok(())
-    });
-    // A read of standard input may still be under way on a thread of its own, and nobody waits for it.
-    runtime.shutdown_background();
-    outcome
+    })
 }
 
 /// Why there is no URL.

@@ -20,6 +20,17 @@ pub(crate) enum Role {
     Peer,
 }
 
+impl Role {
+    /// The name as tables have it.
+    pub(crate) fn emphasize(self, name: &str) -> String {
+        match self {
+            Self::Ours => format!("**{name}**"),
+            Self::Limit => format!("_{name}_"),
+            Self::Peer => name.to_owned(),
+        }
+    }
+}
+
 /// What a server is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {

@@ -1,6 +1,8 @@
 //! Servers compared by what they do in a second of their own CPU time. `cargo xtask bench` builds and runs all of it.
 
+mod args;
 mod channels;
+mod comparison;
 mod contenders;
 mod failure;
 mod frames;

@@ -7,7 +7,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::response::Head;
-use crate::contenders::Places;
+use crate::comparison::Contends;
+use crate::contenders::{Places, Role};
 use crate::failure::{Failure, fail};
 use crate::server::Server;
 
@@ -45,8 +46,8 @@ pub(crate) struct Place {
     lines: String,
 }
 
-impl Contender {
-    pub(crate) fn name(self) -> &'static str {
+impl Contends for Contender {
+    fn name(self) -> &'static str {
         match self {
             Self::Tidegate => "tidegate",
             Self::Nchan => "nchan",
@@ -55,6 +56,12 @@ impl Contender {
         }
     }
 
+    fn role(self) -> Role {
+        if self == Self::Tidegate { Role::Ours } else { Role::Peer }
+    }
+}
+
+impl Contender {
     pub(crate) fn speaks(self, wire: Wire) -> bool {
         match self {
             Self::Tidegate | Self::Nchan => true,

@@ -5,12 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::contender::{Contender, Wire};
 use super::room::{Reader, Room, pss};
+use crate::comparison::Sample;
 use crate::failure::{Failure, fail};
 use crate::server::Server;
 use crate::watch::{Budget, Process, Stopwatch};
-
-/// What a sample gave: as many figures as the load has columns, and what figures cannot say.
-pub(crate) type Sample = (Vec<f64>, String);
 
 const MIB: f64 = (1 << 20) as f64;
 

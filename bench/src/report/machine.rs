@@ -20,23 +20,28 @@ const CRATES: &[&str] =
     &["tokio", "tokio-tungstenite", "fastwebsockets", "tokio-websockets", "yawc", "sockudo-ws", "axum"];
 
 impl Machine {
-    /// Looks around.
+    /// Looks around, with the versions of those that echo.
     pub(crate) fn here(root: &Path) -> Self {
-        let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-        let model = model.map_or("a processor without a name", |(_, name)| name);
-        let cores = processors.lines().filter(|line| line.starts_with("processor")).count();
-        let kernel = said("uname", &["-srm"]);
         let lock = fs::read_to_string(root.join("bench/Cargo.lock")).unwrap_or_default();
         let manifest = fs::read_to_string(root.join("bench/js/package.json")).unwrap_or_default();
         let mut versions: Vec<String> =
             CRATES.iter().filter_map(|name| Some(format!("{name} {}", locked(&lock, name)?))).collect();
         versions.extend(["ws", "bun", "deno"].iter().filter_map(|name| wanted(&manifest, name)));
         versions.push(format!("Node {}", said("node", &["--version"])));
+        Self::with(versions.join(", "))
+    }
+
+    /// Looks around, with these versions.
+    pub(crate) fn with(versions: String) -> Self {
+        let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        let model = model.map_or("a processor without a name", |(_, name)| name);
+        let cores = processors.lines().filter(|line| line.starts_with("processor")).count();
+        let kernel = said("uname", &["-srm"]);
         Self {
             hardware: format!("{cores} cores of {model}, {kernel}"),
             compiler: said("rustc", &["--version"]),
-            versions: versions.join(", "),
+            versions,
         }
     }
 }
@@ -88,7 +93,8 @@ pub(crate) fn load_average() -> String {
     text.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
-fn said(program: &str, arguments: &[&str]) -> String {
+/// What a program says; "unknown" where it says nothing.
+pub(crate) fn said(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let text =
         output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();

@@ -1,6 +1,5 @@
 //! A mode's table, in Markdown that can be read on a terminal too.
 
-use crate::contenders::Role;
 use crate::rounds::{Results, Row};
 
 /// The table, without its title.
@@ -43,11 +42,7 @@ fn note(row: &Row) -> Option<String> {
 }
 
 fn line(results: &Results, row: &Row, yardstick: Option<&Row>, best: Option<&Row>) -> Vec<String> {
-    let name = match row.contender.role {
-        Role::Ours => format!("**{}**", row.contender.name),
-        Role::Limit => format!("_{}_", row.contender.name),
-        Role::Peer => row.contender.name.to_owned(),
-    };
+    let name = row.contender.role.emphasize(row.contender.name);
     let Some(main) = row.median(|figures| figures.main) else {
         return vec![name, "–".to_owned()];
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::contender::{Contender, Places};
 use super::content::Content;
 use super::{Sample, fair, patch, slow_disk, stalled};
+use crate::comparison::{Goal, Subject};
 use crate::failure::Failure;
 
 /// One thing that is measured.
@@ -26,17 +27,6 @@ enum Kind {
     Fair,
 }
 
-/// What is wanted of tidegate's figure in a column.
-#[derive(Clone, Copy)]
-pub(crate) enum Goal {
-    AtMost(usize, f64),
-    Within(usize, f64, f64),
-    /// At least this share of what the sink has.
-    OfSink(usize, f64),
-    /// At most this share of what the peer has that has least.
-    OfBestPeer(usize, f64),
-}
-
 /// All that a sample needs.
 pub(crate) struct Setting {
     pub(crate) places: Places,
@@ -54,7 +44,7 @@ pub(crate) const ALL: &[Case] = &[
         kind: Kind::Patch,
         most_rounds: 99,
         columns: patch::COLUMNS,
-        goals: &[Goal::OfSink(0, 0.8), Goal::AtMost(1, 1.0), Goal::OfBestPeer(1, 0.5)],
+        goals: &[Goal::OfLimit(0, 0.8), Goal::AtMost(1, 1.0), Goal::OfLowest(1, 0.5)],
     },
     Case {
         name: "upload-stalled",
@@ -83,6 +73,11 @@ pub(crate) const ALL: &[Case] = &[
 ];
 
 impl Case {
+    pub(crate) fn subject(&self) -> Subject {
+        let Self { name, title, columns, goals, .. } = *self;
+        Subject { name, title, columns, note: None, goals, has_ranges: true }
+    }
+
     pub(crate) fn includes(&self, contender: Contender) -> bool {
         match self.kind {
             Kind::Patch => true,

@@ -7,6 +7,8 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::comparison::Contends;
+use crate::contenders::Role;
 use crate::failure::{Failure, fail};
 use crate::server::Server;
 use crate::watch::Process;
@@ -49,8 +51,8 @@ pub(crate) struct Running {
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-impl Contender {
-    pub(crate) fn name(self) -> &'static str {
+impl Contends for Contender {
+    fn name(self) -> &'static str {
         match self {
             Self::Sink => "sink",
             Self::Tidegate => "tidegate",
@@ -59,10 +61,16 @@ impl Contender {
         }
     }
 
-    pub(crate) fn is_peer(self) -> bool {
-        matches!(self, Self::TusServer | Self::Tuspyserver)
+    fn role(self) -> Role {
+        match self {
+            Self::Sink => Role::Limit,
+            Self::Tidegate => Role::Ours,
+            Self::TusServer | Self::Tuspyserver => Role::Peer,
+        }
     }
+}
 
+impl Contender {
     /// Where uploads are created.
     pub(crate) fn path(self) -> &'static str {
         match self {

@@ -48,26 +48,50 @@ impl std::fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
-    /// Listens here, for this many threads.
-    pub(crate) async fn bind_for(&self, threads: NonZeroUsize) -> io::Result<PerCore> {
-        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in lookup_host((self.host.as_str(), self.port)).await? {
-            match PerCore::bind(address, threads) {
-                Ok(listeners) => return Ok(listeners),
-                Err(error) => failure = error,
+    /// Listens here, for this many threads. The address is an argument of the command.
+    pub(crate) async fn bind_for(&self, threads: NonZeroUsize) -> Result<PerCore, Failure> {
+        let bind = async {
+            let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+            for address in lookup_host((self.host.as_str(), self.port)).await? {
+                match PerCore::bind(address, threads) {
+                    Ok(listeners) => return Ok(listeners),
+                    Err(error) => failure = error,
+                }
             }
-        }
-        Err(failure)
+            Err(failure)
+        };
+        bind.await.map_err(|error| self.cannot(&error, ""))
     }
 
-    /// Listens here.
-    pub(crate) async fn bind(&self) -> io::Result<TcpListener> {
-        TcpListener::bind((self.host.as_str(), self.port)).await
+    /// Listens here. The address was given with `--listen`.
+    pub(crate) async fn bind(&self) -> Result<TcpListener, Failure> {
+        let bound = TcpListener::bind((self.host.as_str(), self.port)).await;
+        bound.map_err(|error| self.cannot(&error, "--listen "))
+    }
+
+    /// What to tell when the address is no good: why, and the way out.
+    fn cannot(&self, error: &io::Error, option: &str) -> Failure {
+        let way = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("choose another port, or any free one with {option}127.0.0.1:0")
+            }
+            _ => format!("choose another address, as {option}127.0.0.1:8080"),
+        };
+        Failure::failed(format!("cannot listen on {self}: {error}; {way}"))
     }
 }
 
-/// Prints the URL of `address` as the one line on standard output, for scripts to read.
-pub(crate) fn announce(scheme: &str, address: SocketAddr) -> Result<(), Failure> {
+/// Prints the URL of where `listener` is as the one line on standard output, for scripts to read.
+pub(crate) fn announce(scheme: &str, listener: &TcpListener) -> Result<(), Failure> {
+    let address = listener.local_addr();
+    announce_at(
+        scheme,
+        address.map_err(|error| Failure::failed(format!("cannot tell the address: {error}")))?,
+    )
+}
+
+/// The same for an address.
+pub(crate) fn announce_at(scheme: &str, address: SocketAddr) -> Result<(), Failure> {
     let print = || {
         let mut stdout = io::stdout().lock();
         writeln!(stdout, "{}", url(scheme, address))?;

@@ -10,11 +10,13 @@ use tidegate::{CloseOptions, Transport};
 use crate::address::ListenAddress;
 use crate::upload::UploadArgs;
 use crate::uploads::{DemoUploads, ServeUploads};
-use crate::values::{parse_bytes, parse_close, parse_count, parse_header, parse_seconds, parse_size};
+use crate::values::{
+    parse_bytes, parse_close, parse_count, parse_header, parse_origin, parse_seconds, parse_size,
+};
 
 /// Talk WebSocket from a terminal or a script, with backpressure from end to end.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "tidegate", version, after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -238,8 +240,8 @@ pub(crate) struct ServeArgs {
     /// The most connections at a time; further ones wait
     #[arg(long, value_name = "COUNT", default_value_t = 65_536, value_parser = parse_count)]
     pub(crate) max_connections: usize,
-    /// Let pages of this origin publish and read, too; may be repeated, and * stands for all
-    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    /// Let pages of this origin publish, read and upload, too; may be repeated, and * stands for all
+    #[arg(long = "allow-origin", value_name = "ORIGIN", value_parser = parse_origin)]
     pub(crate) allow_origins: Vec<String>,
     #[command(flatten)]
     pub(crate) uploads: ServeUploads,
@@ -254,7 +256,7 @@ Examples:
   curl -N -H 'Accept: text/event-stream' http://127.0.0.1:8080/channels/tides
   tidegate connect ws://127.0.0.1:8080/channels/tides";
 
-/// Serve a page with everything at once: a chat, a greeting, the fire hose side by side.
+/// Serve a page with everything at once: a chat, a greeting, the fire hose side by side, uploads.
 ///
 /// Prints one line on standard output, the URL of the page.
 #[derive(Debug, clap::Args)]

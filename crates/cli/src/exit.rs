@@ -51,8 +51,11 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = error.render().to_string();
-    let message = text.strip_prefix("error: ").unwrap_or(&text);
-    say(&format!("tidegate: {}", message.trim_end()));
+    match text.strip_prefix("error: ") {
+        Some(message) => say(&format!("tidegate: {}", message.trim_end())),
+        // The help, for a command line that is empty.
+        None => say(text.trim_end()),
+    }
     ExitCode::from(USAGE)
 }
 

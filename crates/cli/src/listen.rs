@@ -13,13 +13,12 @@ use tidegate::{
     Acceptor, Broadcast, Config, DeflateConfig, Http2, Opened, OriginPolicy, ServerTls, WebSocketError,
     WebSocketStream,
 };
-use tokio::sync::oneshot;
 
-use crate::address::announce;
+use crate::address::announce_at;
 use crate::args::{ListenArgs, on_the_wire};
 use crate::connect::describe;
 use crate::exit::{Failure, Outcome, explain};
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Signal, serve_here};
 use crate::log::Log;
 
 /// Serves until somebody wants it to end.
@@ -27,42 +26,19 @@ pub(crate) fn run(args: &ListenArgs) -> Outcome {
     let acceptor = acceptor(args)?;
     let threads = args.threads.and_then(|threads| NonZeroUsize::new(threads.into()));
     let threads = threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-    // It waits for signals; the threads that serve have runtimes of their own.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("cannot start a runtime: {error}")))?;
-    let outcome = runtime.block_on(serve(args, acceptor, threads));
-    runtime.shutdown_background();
-    outcome
+    // This one waits for signals; the threads that serve have runtimes of their own.
+    serve_here(async |signal| serve(args, acceptor, threads, signal).await)
 }
 
-async fn serve(args: &ListenArgs, acceptor: Acceptor, threads: NonZeroUsize) -> Outcome {
-    let mut interrupts = Interrupts::catch()?;
-    let address = &args.address;
-    let listeners = address
-        .bind_for(threads)
-        .await
-        .map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}")))?;
-    announce(if args.tls_cert.is_some() { "wss" } else { "ws" }, listeners.local_addr())?;
+async fn serve(args: &ListenArgs, acceptor: Acceptor, threads: NonZeroUsize, signal: Signal) -> Outcome {
+    let listeners = args.address.bind_for(threads).await?;
+    announce_at(if args.tls_cert.is_some() { "wss" } else { "ws" }, listeners.local_addr())?;
     let deed = Deed::asked_for(args);
     let service = Arc::new(Service { deed, log: Log::new(args.verbose), connections: AtomicU64::new(0) });
     let handler = move |socket| service.clone().attend(socket);
-    let (wish, wished) = oneshot::channel();
-    let wishes = async {
-        interrupts.next().await;
-        // The other end waits for as long as there is anything to drain.
-        let _ = wish.send(());
-        interrupts.next().await;
-    };
-    let signal = async { wished.await.unwrap_or_default() };
-    tokio::select! {
-        served = acceptor.serve_per_core(listeners, handler, signal) => {
-            served.map(drop).map_err(|error| Failure::failed(format!("cannot accept connections: {error}")))
-        }
-        // A second wish cuts off who has not gone.
-        () = wishes => Ok(()),
-    }
+    // A second wish, which ends this, cuts off who has not gone.
+    let served = acceptor.serve_per_core(listeners, handler, signal.wait()).await;
+    served.map(drop).map_err(|error| Failure::failed(format!("cannot accept connections: {error}")))
 }
 
 /// How long clients have to answer the Close when the server ends.

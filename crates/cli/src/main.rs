@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! main → args → connect (input → socket → output), upload, listen, serve, demo
-//!      → uploads, address, interrupt, log, tls → exit
+//!      → uploads → temporary;  address, interrupt, log, tls → exit
 //! ```
 
 mod address;
@@ -14,6 +14,7 @@ mod interrupt;
 mod listen;
 mod log;
 mod serve;
+mod temporary;
 mod tls;
 mod upload;
 mod uploads;

@@ -4,20 +4,16 @@ use tidegate_gateway::Settings;
 
 use crate::address::announce;
 use crate::args::ServeArgs;
-use crate::demo::{Signal, cannot_listen, run_until_interrupted};
 use crate::exit::{Failure, Outcome, say};
+use crate::interrupt::{Signal, serve_on_threads};
 
 /// Serves channels until somebody wants it to end.
 pub(crate) fn run(args: &ServeArgs) -> Outcome {
-    run_until_interrupted(|signal| serve(args, signal))
+    serve_on_threads(async |signal| serve(args, signal).await)
 }
 
 async fn serve(args: &ServeArgs, signal: Signal) -> Outcome {
-    let failed = |error| cannot_listen(&args.listen, &error);
-    let listener = args.listen.bind().await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    announce("http", address)?;
-    say("a channel is a URL: post to /channels/NAME, and read it; Ctrl-C ends the server");
+    let listener = args.listen.bind().await?;
     let mut settings = Settings::new()
         .max_connections(args.max_connections)
         .max_channels(args.max_channels)
@@ -25,7 +21,10 @@ async fn serve(args: &ServeArgs, signal: Signal) -> Outcome {
         .newcomers(args.newcomers)
         .max_publication_bytes(args.max_publication)
         .allow_origins(&args.allow_origins);
-    if let Some(uploads) = args.uploads.open().await? {
+    let uploads = args.uploads.open().await?;
+    announce("http", &listener)?;
+    say("a channel is a URL: post to /channels/NAME, and read it; Ctrl-C ends the server");
+    if let Some(uploads) = uploads {
         settings = settings.uploads(uploads);
         say("uploads are taken at /uploads (tus 1.0.0 and the IETF draft), and at /status and /upload");
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use tidegate::{CloseCode, CloseOptions, MAX_REASON_BYTES};
+use url::{Origin, Url};
 
 /// The Close to send: `CODE[:REASON]`.
 pub(crate) fn parse_close(text: &str) -> Result<CloseOptions, String> {
@@ -27,28 +28,37 @@ pub(crate) fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), Stri
     Ok((parsed, value))
 }
 
-/// A number of bytes, with K, M or G behind it or not.
+/// A number of bytes that memory holds, with K, M or G behind it or not: at most 4G.
 pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
-    let (digits, shift) = match text.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&text[..at], 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 30),
-        _ => (text, 0),
-    };
-    let number: u64 = digits.parse().map_err(|_| "a number is needed, as 65536, 64K or 16M")?;
-    match number.checked_mul(1 << shift) {
-        Some(bytes) if bytes <= MAX_BYTES => Ok(bytes),
-        _ => Err("at most 4G".to_owned()),
-    }
+    let bytes = parse_volume(text)?;
+    if bytes > MAX_BYTES { Err("at most 4G".to_owned()) } else { Ok(bytes) }
 }
 
-/// The same, as far as it fits into memory.
+/// The same, at most 256M.
 pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
-    let bytes = parse_bytes(text)?;
+    let bytes = parse_volume(text)?;
     if bytes > MAX_SIZE {
         return Err("at most 256M".to_owned());
     }
     usize::try_from(bytes).map_err(|error| error.to_string())
+}
+
+/// A number of bytes from 1 on that a disk holds, with K, M, G or T behind it or not.
+pub(crate) fn parse_disk(text: &str) -> Result<u64, String> {
+    let bytes = parse_volume(text)?;
+    if bytes == 0 { Err("at least 1 byte".to_owned()) } else { Ok(bytes) }
+}
+
+fn parse_volume(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        Some((at, 't' | 'T')) => (&text[..at], 40),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a number is needed, as 65536, 64K or 16M")?;
+    number.checked_mul(1 << shift).ok_or_else(|| "at most 16777215T".to_owned())
 }
 
 /// A number from 1 on.
@@ -68,6 +78,39 @@ pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// How long something is kept, with its unit.
+pub(crate) fn parse_period(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, 's')) => (&text[..at], 1),
+        Some((at, 'm')) => (&text[..at], 60),
+        Some((at, 'h')) => (&text[..at], 3600),
+        Some((at, 'd')) => (&text[..at], 24 * 3600),
+        _ => (text, 1),
+    };
+    let number: u64 = number.parse().map_err(|_| "a time is needed, as 90s, 30m, 12h or 7d")?;
+    let seconds = number.checked_mul(unit).filter(|seconds| (1..=MAX_SECONDS).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| "from 1s to 3650d".to_owned())
+}
+
+/// An origin as browsers write it, or `*` for all of them. What differs only in how it is written is set right: a browser
+/// says `https://app.example`, whoever copies it from the address bar `https://app.example/`.
+pub(crate) fn parse_origin(text: &str) -> Result<String, String> {
+    if matches!(text, "*" | "null") {
+        return Ok(text.to_owned());
+    }
+    let needed = || "an origin is needed, as https://app.example or http://localhost:3000".to_owned();
+    let url = Url::parse(text).map_err(|_| needed())?;
+    let has_more = !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some();
+    if url.host_str().is_none() || has_more || !url.username().is_empty() || url.password().is_some() {
+        return Err(needed());
+    }
+    match url.origin() {
+        Origin::Tuple(..) => Ok(url.origin().ascii_serialization()),
+        // That of an extension.
+        Origin::Opaque(_) => Ok(text.trim_end_matches('/').to_owned()),
+    }
+}
+
 /// The largest limit: what a message may take is held in memory.
 const MAX_BYTES: u64 = 4 << 30;
 
@@ -76,6 +119,9 @@ const MAX_SIZE: u64 = 256 << 20;
 
 /// The longest timeout: a day.
 const MAX_TIMEOUT: Duration = Duration::from_secs(86_400);
+
+/// The longest period: ten years.
+const MAX_SECONDS: u64 = 3650 * 24 * 3600;
 
 #[cfg(test)]
 mod tests {
@@ -109,6 +155,38 @@ mod tests {
             assert!(parse_bytes(text).is_err(), "{text}");
         }
         assert!(parse_size("257M").is_err());
+        assert_eq!(parse_disk("1t"), Ok(1 << 40));
+        for text in ["", "0", "G", "-1", "1.5G", "99999999T"] {
+            assert!(parse_disk(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn periods_have_units() {
+        assert_eq!(parse_period("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_period("7d"), Ok(Duration::from_secs(604_800)));
+        for text in ["", "0s", "d", "4000d", "1w"] {
+            assert!(parse_period(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn origins_are_as_browsers_write_them() {
+        for (text, expected) in [
+            ("*", "*"),
+            ("null", "null"),
+            ("https://app.example", "https://app.example"),
+            ("https://App.example:443/", "https://app.example"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("moz-extension://5f3a9c01", "moz-extension://5f3a9c01"),
+        ] {
+            assert_eq!(parse_origin(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in
+            ["", "app.example", "localhost:3000", "https://app.example/page", "https://a/?b", "https://u@a"]
+        {
+            assert!(parse_origin(text).is_err(), "{text}");
+        }
     }
 
     #[test]

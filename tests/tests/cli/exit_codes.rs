@@ -45,6 +45,11 @@ fn wrong_usage_is_2() {
         &["demo", "--listen", "nowhere"],
         &["serve", "--listen", "nowhere"],
         &["serve", "--max-channels", "0"],
+        &["serve", "--uploads", ""],
+        &["serve", "--uploads", "gs://bucket/prefix"],
+        &["serve", "--uploads", "/nowhere", "--max-upload", "0"],
+        &["serve", "--max-upload", "2G"],
+        &["serve", "--allow-origin", "app.example"],
         &["nonsense"],
     ] {
         assert_fails(&Tidegate::run(args.iter().copied(), b""), 2, "");
@@ -56,6 +61,7 @@ fn a_bad_url_is_2() {
     for (url, words) in [
         ("localhost:9001", "use ws, wss, http or https"),
         ("/path", "not an absolute URL"),
+        ("example.com", "; a URL is needed, as ws://"),
         ("ws://h/#part", "fragment"),
     ] {
         assert_fails(&Tidegate::run(["connect", url], b""), 2, words);
@@ -70,6 +76,9 @@ fn help_and_version_are_0() {
         &["listen", "-h"],
         &["serve", "--help"],
         &["demo", "--help"],
+        &["upload", "--help"],
+        &["help"],
+        &["help", "connect"],
     ] {
         let left = Tidegate::run(args.iter().copied(), b"");
         let help = String::from_utf8(left.stdout).unwrap();
@@ -77,6 +86,25 @@ fn help_and_version_are_0() {
     }
     let version = Tidegate::run(["--version"], b"");
     assert_eq!(version.stdout, format!("tidegate {}\n", env!("CARGO_PKG_VERSION")).into_bytes());
+}
+
+/// Whoever gives no command gets the help, and not as if it were a complaint.
+#[test]
+fn no_command_is_2_and_shows_the_help() {
+    let left = Tidegate::run([], b"");
+    assert_eq!((left.code, left.stdout.len()), (Some(2), 0), "{left:?}");
+    let help = Tidegate::run(["help"], b"").stdout;
+    assert_eq!(left.stderr.trim_end(), String::from_utf8(help).unwrap().trim_end());
+}
+
+/// A folder that cannot be used is told before the address is, which is for those who can use what is there.
+#[test]
+fn uploads_that_cannot_be_kept_are_1() {
+    for command in ["serve", "demo"] {
+        let left = Tidegate::run([command, "--listen", ":0", "--uploads", "/dev/null/uploads"], b"");
+        assert_fails(&left, 1, "cannot keep uploads in /dev/null/uploads: ");
+        assert!(left.stderr.contains("--uploads") && left.stderr.lines().count() == 1, "{}", left.stderr);
+    }
 }
 
 #[test]

@@ -16,5 +16,6 @@ mod interrupt;
 mod leaving;
 mod peer;
 mod process;
+mod temporary;
 mod tls;
 mod transports;

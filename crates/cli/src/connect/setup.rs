@@ -47,7 +47,10 @@ pub(super) fn connect(args: &ConnectArgs) -> Result<Connection, Failure> {
 /// What a call to connect fails with before anything is sent: mostly the command line is to blame.
 fn misuse_or_failure(error: &WebSocketError) -> Failure {
     match error.cause() {
-        Cause::InvalidUrl(_) | Cause::InvalidRequest(_) => Failure::usage(explain(error)),
+        Cause::InvalidUrl(_) => {
+            Failure::usage(format!("{}; a URL is needed, as ws://127.0.0.1:9001", explain(error)))
+        }
+        Cause::InvalidRequest(_) => Failure::usage(explain(error)),
         _ => Failure::failed(explain(error)),
     }
 }

@@ -46,15 +46,23 @@ const CONTENT_POLICY: &str =
 /// The one channel that is a chat.
 const CHAT: &str = "chat";
 
+/// What `/` of `tidegate serve` says; `HTTP` and `WS` stand for its URL.
 const WELCOME: &str = "\
 Tidegate: a channel is a URL.
 
-  curl -d 'hello' URL/channels/news                               publish
-  curl URL/channels/news                                          what there is
-  curl -N -H 'Accept: text/event-stream' URL/channels/news        follow it, also by EventSource
-  curl -N -H 'Accept: application/x-ndjson' URL/channels/news     follow it, line by line
-  curl -H 'Prefer: wait=30' URL/channels/news?last=0              wait for the next one
-  tidegate connect WSURL/channels/news                            both ways
+  curl -d 'hello' HTTP/channels/news                               # publish
+  curl HTTP/channels/news                                          # what there is
+  curl -N -H 'Accept: text/event-stream' HTTP/channels/news        # follow it, also by EventSource
+  curl -N -H 'Accept: application/x-ndjson' HTTP/channels/news     # follow it, line by line
+  curl -H 'Prefer: wait=30' 'HTTP/channels/news?last=0'            # wait for the next one
+  tidegate connect WS/channels/news                                # both ways
+";
+
+/// What it says besides where uploads are taken.
+const WELCOME_UPLOADS: &str = "
+Uploads that go on, by tus 1.0.0 and the IETF draft:
+
+  tidegate upload FILE HTTP/uploads
 ";
 
 impl Common {
@@ -91,6 +99,13 @@ impl Gateway {
     pub(crate) fn new(settings: Settings) -> Self {
         Self { common: Common::new(settings) }
     }
+
+    /// How to use what is here, with commands that can be copied.
+    fn welcome(&self, host: &str) -> String {
+        let uploads = if self.common.reception.is_some() { WELCOME_UPLOADS } else { "" };
+        let text = [WELCOME, uploads].concat();
+        text.replace("HTTP/", &format!("http://{host}/")).replace("WS/", &format!("ws://{host}/"))
+    }
 }
 
 impl Site for Gateway {
@@ -101,10 +116,7 @@ impl Site for Gateway {
         match head.path().strip_prefix(CHANNELS) {
             Some(name) => self.common.doors.handle(&self.common.door(name), head, client),
             None if head.path() == "/" => read_only(head, client, || {
-                let host = head.header("host").unwrap_or("localhost");
-                let text = WELCOME
-                    .replace("WSURL", &format!("ws://{host}"))
-                    .replace("URL", &format!("http://{host}"));
+                let text = self.welcome(head.header("host").unwrap_or("localhost"));
                 Reply::new(200, TEXT, text).header("Cache-Control", "no-cache")
             }),
             None => reply(client, head, Reply::reason(404, NOTHING)),

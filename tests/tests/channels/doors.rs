@@ -43,6 +43,24 @@ async fn a_channel_is_read_five_ways_and_all_get_the_same_in_the_same_order() {
     assert_eq!(records.len(), 3);
 }
 
+/// The page of a server says how to use it, in lines that a shell takes as they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_shows_commands_that_work() {
+    let server = Server::start().await;
+    let text = server.get("/", "").await.body;
+    assert!(text.starts_with("Tidegate: a channel is a URL.\n") && !text.contains("uploads"), "{text}");
+    let commands: Vec<&str> = text.lines().filter(|line| line.starts_with("  ")).collect();
+    let url = format!("//{}/channels/news", server.address);
+    assert!(commands.len() == 6 && commands.iter().all(|line| line.contains(&url)), "{text}");
+    let run = |line: &str| {
+        let output = std::process::Command::new("sh").args(["-c", line]).output().unwrap();
+        assert!(output.status.success(), "{line}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(run(commands[0]).ends_with("-1\n"));
+    assert_eq!(run(commands[1]), "hello\n");
+}
+
 #[tokio::test]
 async fn no_answer_is_kept_by_a_cache_or_held_back_by_a_proxy() {
     let server = Server::start().await;

@@ -19,7 +19,7 @@ use super::range::{Asked, asked};
 /// How many pieces of a file wait for the client to take them.
 const AHEAD: usize = 1;
 
-/// The longest name of a file that is given back, in bytes. Longer ones break file systems.
+/// The longest name of a file that is given back, in bytes of UTF-8; the rest is left out. Longer ones break file systems.
 const MAX_NAME_BYTES: usize = 200;
 
 /// A complete upload as a file. `None` when it is not complete, or cannot be had, which the protocols tell better.
@@ -75,7 +75,7 @@ fn set(response: &mut Response<Content>, name: http::HeaderName, value: String) 
 /// there any more.
 fn disposition(name: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte);
-    let mut encoded = String::new();
+    let (mut encoded, mut length) = (String::new(), 0);
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default().trim_start_matches('.');
     for char in name.chars().filter(|char| !char.is_control()) {
         let mut bytes = [0; 4];
@@ -84,7 +84,8 @@ fn disposition(name: &str) -> String {
             .iter()
             .map(|byte| if is_plain(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") })
             .collect();
-        if encoded.len() + part.len() > 3 * MAX_NAME_BYTES {
+        length += bytes.len();
+        if length > MAX_NAME_BYTES {
             break;
         }
         encoded.push_str(&part);
@@ -138,6 +139,9 @@ mod tests {
         ] {
             assert_eq!(disposition(name), format!("attachment; filename*=UTF-8''{encoded}"));
         }
-        assert!(disposition(&"ü".repeat(10_000)).len() < 700);
+        let longest =
+            |name: &str| disposition(&name.repeat(10_000)).replace("attachment; filename*=UTF-8''", "");
+        assert_eq!(longest("ü"), "%C3%BC".repeat(MAX_NAME_BYTES / 2));
+        assert_eq!(longest("x"), "x".repeat(MAX_NAME_BYTES));
     }
 }

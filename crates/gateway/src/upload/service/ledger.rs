@@ -41,6 +41,9 @@ pub(super) struct Accounts {
 #[derive(Debug)]
 pub(super) struct OverQuota;
 
+/// How many accounts are kept that nobody uses now. Everybody who comes without a cookie is another owner.
+const ACCOUNTS: usize = 65_536;
+
 impl Ledger {
     pub(super) fn new(limits: &Limits) -> Self {
         let account = |bytes| Mutex::new(Arc::new(Account::new(Totals { bytes, uploads: u64::MAX })));
@@ -50,16 +53,22 @@ impl Ledger {
 
     /// The accounts that an owner's upload goes to.
     pub(super) async fn open(&self, owner: &Owner, store: &dyn Store) -> Result<Accounts, StoreError> {
-        let own = {
-            let mut accounts = self.lock();
-            accounts.entry(owner.clone()).or_insert_with(|| Arc::new(Account::new(self.owner_limit))).clone()
-        };
+        let own = self.account(owner);
         own.count(store, Some(owner)).await?;
         let all = self.all.as_ref().map(|all| all.lock().unwrap_or_else(PoisonError::into_inner).clone());
         if let Some(all) = &all {
             all.count(store, None).await?;
         }
         Ok(Accounts { own, all })
+    }
+
+    /// An owner's account, which may not be counted yet.
+    fn account(&self, owner: &Owner) -> Arc<Account> {
+        let mut accounts = self.lock();
+        if accounts.len() >= ACCOUNTS && !accounts.contains_key(owner) {
+            accounts.retain(|_, account| Arc::strong_count(account) > 1);
+        }
+        accounts.entry(owner.clone()).or_insert_with(|| Arc::new(Account::new(self.owner_limit))).clone()
     }
 
     /// Forgets the accounts that nobody uses now: they are counted again when they are needed.
@@ -157,5 +166,22 @@ impl Account {
 
     fn lock(&self) -> MutexGuard<'_, Totals> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_that_come_once_are_not_kept_without_end() {
+        let ledger = Ledger::new(&Limits::default());
+        let owner = |number: u64| Owner::of_key(number);
+        let in_use = ledger.account(&owner(0));
+        for number in 1..2 * ACCOUNTS as u64 {
+            drop(ledger.account(&owner(number)));
+        }
+        assert!(ledger.lock().len() <= ACCOUNTS);
+        assert!(Arc::ptr_eq(&in_use, &ledger.account(&owner(0))));
     }
 }

@@ -26,8 +26,8 @@ impl Settings {
     }
 
     /// How many connections there may be at a time; 65,536 by default. Each costs about 1 KiB while it waits, and a
-    /// file descriptor. Further clients wait in the listener's queue. Sessions, which are
-    /// there when nothing carries them too, are at most as many.
+    /// file descriptor. Further clients wait in the listener's queue. WebSockets, and sessions, which are there when
+    /// nothing carries them too, are at most twice as many together.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections.max(1);

@@ -4,6 +4,7 @@
 
 mod authorize;
 mod axum;
+mod documents;
 mod http2;
 mod hyper;
 mod per_core;

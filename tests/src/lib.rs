@@ -3,6 +3,7 @@
 pub mod abuse;
 pub mod certificates;
 pub mod program;
+pub mod random;
 #[expect(missing_docs, reason = "the verbs of a scripted peer speak for themselves")]
 pub mod raw;
 pub mod storage;

@@ -95,8 +95,9 @@ fn uploads(workspace: &Workspace, session: &mut Session, arguments: &Arguments) 
     }
     let target = workspace.target.join("bench");
     session.must(&mut workspace.cargo(&["build", "--release", "--package", "tidegate-cli"]))?;
-    let packages = ["build", "--release", "--locked", "--package=tidegate-bench", "--package=slow-disk"];
-    let mut build = workspace.cargo(&packages);
+    let slow_disk = ["build", "--release", "--package", "tidegate-tests", "--bin", "slow-disk"];
+    session.must(&mut workspace.cargo(&slow_disk))?;
+    let mut build = workspace.cargo(&["build", "--release", "--locked", "--package=tidegate-bench"]);
     build.args(["--manifest-path", "bench/Cargo.toml", "--target-dir"]).arg(&target);
     session.must(&mut build)?;
     let (npm, python) = (target.join("npm-uploads"), target.join("python-uploads"));
@@ -105,7 +106,7 @@ fn uploads(workspace: &Workspace, session: &mut Session, arguments: &Arguments) 
         setup::upload_peers(workspace, session, &python)?;
     }
     let mut command = workspace.command(target.join("release/bench"), &["uploads", "--mebibytes", &size]);
-    command.arg("--slow-disk").arg(target.join("release/slow-disk"));
+    command.arg("--slow-disk").arg(workspace.release("slow-disk"));
     command.arg("--npm").arg(npm).arg("--python").arg(python);
     session.must(common(workspace, &target, arguments, &mut command))?;
     Ok(true)

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::peer::Peer;
 use super::{crowd, failed};
+use crate::random::Random;
 use crate::raw::request;
 
 /// Between two bytes of a slow handshake.
@@ -52,7 +53,7 @@ pub(crate) async fn garbage(address: SocketAddr) -> io::Result<String> {
     let statuses = crowd(200, |number| async move {
         let mut peer = Peer::connect(address).await?;
         // The server may well end the connection before it has all.
-        let _ = peer.sends(&noise(number as u64 + 1, 20 * 1024)).await;
+        let _ = peer.sends(&Random::new(number as u64).bytes(20 * 1024)).await;
         peer.status().await
     });
     told(&statuses.await?, 400)
@@ -84,16 +85,4 @@ fn told(statuses: &[Option<u16>], expected: u16) -> io::Result<String> {
     }
     let rest = if closed == 0 { String::new() } else { format!(", {closed} closed without an answer") };
     Ok(format!("{answered} answered with {expected}{rest}"))
-}
-
-/// Any bytes, the same in every run (xorshift64).
-fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let byte = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    std::iter::repeat_with(byte).take(len).collect()
 }

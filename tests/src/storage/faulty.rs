@@ -1,8 +1,8 @@
 //! Disks that are slow, or fail: stores around the real one, which do what it does but for that.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// What is wrong with a disk. One disk, whatever the number of its writers.
 #[derive(Clone)]
-pub(crate) struct Fault {
-    /// How many bytes it takes a second.
-    rate: Option<u64>,
+pub struct Fault {
+    /// How many bytes it takes a second, and when it has taken what was pushed.
+    rate: Option<(u64, Arc<Mutex<Instant>>)>,
     /// After how many bytes it fails, and how.
     fails: Option<(u64, Failure)>,
     seen: Arc<Seen>,
@@ -24,7 +24,7 @@ pub(crate) struct Fault {
 
 /// How a disk fails.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// There is no room for more.
     Full,
     /// Syncing fails, which says nothing good of what was written before.
@@ -33,41 +33,63 @@ pub(crate) enum Failure {
 
 /// What went through it.
 #[derive(Default)]
-pub(crate) struct Seen {
-    pub(crate) pushed: AtomicU64,
+pub struct Seen {
+    /// The bytes that were pushed.
+    pub pushed: AtomicU64,
     /// The most that were pushed and not durable yet, of one writer.
-    pub(crate) most_queued: AtomicU64,
-    pub(crate) writers: AtomicUsize,
+    pub most_queued: AtomicU64,
+    /// How many writers there were.
+    pub writers: AtomicUsize,
 }
 
+/// So much of the time that nobody used may be used later: a timer that is late does not make the disk slower.
+const SLACK: Duration = Duration::from_millis(50);
+
 impl Fault {
-    pub(crate) fn slow(rate: u64) -> Self {
-        Self { rate: Some(rate), fails: None, seen: Arc::default() }
+    /// A disk that takes so many bytes a second.
+    #[must_use]
+    pub fn slow(rate: u64) -> Self {
+        let rate = Some((rate.max(1), Arc::new(Mutex::new(Instant::now()))));
+        Self { rate, fails: None, seen: Arc::default() }
     }
 
-    pub(crate) fn failing(after: u64, failure: Failure) -> Self {
+    /// A disk that fails when it has taken so many bytes.
+    #[must_use]
+    pub fn failing(after: u64, failure: Failure) -> Self {
         Self { rate: None, fails: Some((after, failure)), seen: Arc::default() }
     }
 
-    pub(crate) fn seen(&self) -> Arc<Seen> {
+    /// What went through it.
+    #[must_use]
+    pub fn seen(&self) -> Arc<Seen> {
         self.seen.clone()
     }
 
     /// A store with this disk.
-    pub(crate) fn around(self, inner: Arc<dyn Store>) -> Arc<dyn Store> {
+    pub fn around(self, inner: Arc<dyn Store>) -> Arc<dyn Store> {
         Arc::new(Faulty { inner, fault: self })
     }
 
     fn writer(&self, inner: Box<dyn Writer>) -> Box<dyn Writer> {
         self.seen.writers.fetch_add(1, Ordering::Relaxed);
-        let queued_from = inner.durable();
-        Box::new(FaultyWriter {
-            inner,
-            fault: self.clone(),
-            free_at: Instant::now(),
-            timer: None,
-            end: queued_from,
-        })
+        let end = inner.durable();
+        Box::new(FaultyWriter { inner, fault: self.clone(), timer: None, end })
+    }
+
+    /// When the disk has taken what was pushed, if it is slow.
+    fn free_at(&self) -> Option<Instant> {
+        let (_, free_at) = self.rate.as_ref()?;
+        Some(*free_at.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// So many bytes are pushed, whoever pushes them.
+    fn take(&self, bytes: u64) {
+        self.seen.pushed.fetch_add(bytes, Ordering::Relaxed);
+        let Some((rate, free_at)) = &self.rate else { return };
+        let mut free_at = free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let begin = free_at.max(now.checked_sub(SLACK).unwrap_or(now));
+        *free_at = begin + Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / rate);
     }
 
     fn has_failed(&self, failure: impl Fn(Failure) -> bool) -> bool {
@@ -122,8 +144,6 @@ impl Store for Faulty {
 struct FaultyWriter {
     inner: Box<dyn Writer>,
     fault: Fault,
-    /// When the disk has taken what was pushed.
-    free_at: Instant,
     timer: Option<std::pin::Pin<Box<Sleep>>>,
     /// The end of what was pushed.
     end: u64,
@@ -157,8 +177,8 @@ impl Writer for FaultyWriter {
         if self.fault.has_failed(|how| matches!(how, Failure::Full)) {
             return Poll::Ready(Err(StoreError::Full));
         }
-        if self.free_at > Instant::now() {
-            let free_at = self.free_at;
+        // Others may have pushed meanwhile.
+        while let Some(free_at) = self.fault.free_at().filter(|free_at| *free_at > Instant::now()) {
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(free_at)));
             timer.as_mut().reset(free_at);
             ready!(timer.as_mut().poll(cx));
@@ -170,13 +190,8 @@ impl Writer for FaultyWriter {
         let length = bytes.len() as u64;
         self.end += length;
         let queued = self.end.saturating_sub(self.inner.durable());
-        self.fault.seen.pushed.fetch_add(length, Ordering::Relaxed);
+        self.fault.take(length);
         self.fault.seen.most_queued.fetch_max(queued, Ordering::Relaxed);
-        if let Some(rate) = self.fault.rate {
-            // A timer that is late does not make the disk slower, up to a point.
-            let begin = self.free_at.max(Instant::now() - Duration::from_millis(50));
-            self.free_at = begin + Duration::from_nanos(length * 1_000_000_000 / rate);
-        }
         self.inner.push(bytes);
     }
 

@@ -1,5 +1,6 @@
-//! Crashes of a real process that writes uploads, and whether its store has kept its promises.
+//! Crashes of a real process that writes uploads, and whether its store has kept its promises; and disks that are slow.
 
+pub mod faulty;
 pub mod kills;
 pub mod powercuts;
 mod promises;

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::thread;
 
+use tidegate_tests::random::Random;
+
 use crate::peer::Peer;
 use crate::process::Tidegate;
 
@@ -133,12 +135,5 @@ fn many_clients_of_one_server_do_not_disturb_each_other() {
 
 /// Bytes that no compression shortens.
 pub(crate) fn noise(len: usize) -> Vec<u8> {
-    let mut state = 88_172_645_463_325_252_u64;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    std::iter::repeat_with(next).take(len).collect()
+    Random::new(0).bytes(len)
 }

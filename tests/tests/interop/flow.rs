@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sha1::{Digest as _, Sha1};
 use tidegate::Message;
+use tidegate_tests::random::Random;
 
 /// What went one way. Both ends make the same of the same messages.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,16 +65,7 @@ pub(crate) fn numbered(number: u64) -> Message {
 
 /// Bytes that deflate cannot shorten; others for each `seed`.
 pub(crate) fn noise(seed: u64, length: usize) -> Message {
-    let mut state = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    Message::from(bytes)
+    Message::from(Random::new(seed).bytes(length))
 }
 
 /// Waits until a count has begun and stands still, and returns it.

@@ -4,15 +4,14 @@
 //! `TIDEGATE_SEEDS=10000` runs that many seeds (60 by default), `TIDEGATE_SEED=7` runs one.
 
 mod network;
-mod random;
 
 use std::time::Duration;
 
 use network::bad_pipe;
-use random::Random;
 use tidegate::{
     Acceptor, CloseInfo, Config, Message, MessageKind, Opened, Readable, WebSocketStream, Writable,
 };
+use tidegate_tests::random::Random;
 use tokio::time::{sleep, timeout};
 
 const CONNECTIONS: u64 = 16;

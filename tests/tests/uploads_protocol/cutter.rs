@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use tidegate_tests::random::Random;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-
-use crate::rig::Random;
 
 /// Between clients and a server. Connections last until they have brought as many bytes as the next cut says; when there
 /// are no more cuts, they last.
@@ -19,7 +18,7 @@ pub(crate) struct Cutter {
 impl Cutter {
     /// Cuts at some bytes of each so many, `times` times.
     pub(crate) async fn start(server: &str, seed: u64, times: usize, every: u64) -> Self {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         // Behind the head of any request, so that it is bytes of the file that break off.
         let cuts = (0..times).map(|_| 5_000 + random.below(every)).collect();
         let cuts = Arc::new(Mutex::new(cuts));

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tidegate_gateway::Settings;
 use tidegate_gateway::upload::store::{self, Store, StoreError};
 use tidegate_gateway::upload::{Limits, Uploads};
+use tidegate_tests::random::Random;
 use tidegate_tests::raw::soon;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -115,28 +116,5 @@ impl Drop for Folder {
 
 /// A file of so many bytes, which differ from those of any other seed.
 pub(crate) fn file(seed: u64, len: usize) -> Vec<u8> {
-    let mut random = Random(seed);
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        bytes.extend_from_slice(&random.next().to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
-}
-
-/// Splitmix64.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
+    Random::new(seed).bytes(len)
 }

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tidegate_gateway::upload::{Limits, Uploads};
+use tidegate_tests::storage::faulty::{Failure, Fault};
 
 use crate::server::{PATCH, Server, TUS, bytes, files};
-use crate::stores::{Failure, Fault};
 
 /// The sender is as fast as the disk, and what waits for it has a bound.
 #[tokio::test]

@@ -14,6 +14,5 @@ mod owners;
 mod peer;
 mod rules;
 mod server;
-mod stores;
 mod takeover;
 mod tower;

@@ -9,6 +9,7 @@ use tidegate_gateway::Settings;
 use tidegate_gateway::upload::store::files::Files;
 use tidegate_gateway::upload::store::{Store, files};
 use tidegate_gateway::upload::{Limits, Uploads};
+use tidegate_tests::random::Random;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -130,12 +131,5 @@ pub(crate) async fn files(folder: &Path) -> Arc<dyn Store> {
 
 /// Bytes that tell where they belong.
 pub(crate) fn bytes(length: usize) -> Vec<u8> {
-    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
-    let words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.take(length.div_ceil(8)).flatten().take(length).collect()
+    Random::new(0).bytes(length)
 }

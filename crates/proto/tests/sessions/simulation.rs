@@ -11,7 +11,8 @@ use tidegate_proto::session::{AttachError, ClientSession, Config, Post, ServerSe
 use self::network::Pipe;
 
 use crate::ends::moment;
-use crate::world::{Random, Schedule, Weather};
+use crate::random::Random;
+use crate::world::{Schedule, Weather};
 
 /// As many as the environment says, or a few.
 fn seeds() -> u64 {

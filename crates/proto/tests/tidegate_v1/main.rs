@@ -1,6 +1,8 @@
 //! The subprotocol `tidegate.v1`, section by section of docs/protocol.md.
 
 mod peer;
+#[path = "../random/mod.rs"]
+mod random;
 mod s10_examples;
 mod s1_opening;
 mod s2_apart;

@@ -9,27 +9,7 @@ use tidegate_proto::credit::{Config, Endpoint, Event};
 use tidegate_proto::websocket::{CloseCode, Message};
 
 use crate::peer::moment;
-
-/// Splitmix64: any seed makes another world.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
-}
+use crate::random::Random;
 
 /// One end: its machine, its application, and the wire towards it.
 struct Node {

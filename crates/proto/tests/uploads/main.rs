@@ -3,6 +3,8 @@
 mod draft;
 mod machine;
 mod metadata;
+#[path = "../random/mod.rs"]
+mod random;
 mod simulation;
 mod tus;
 mod tutorial;

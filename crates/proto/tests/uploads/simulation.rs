@@ -4,6 +4,8 @@
 
 use tidegate_proto::upload::{Body, Claim, Ending, Refusal, Snapshot, Upload};
 
+use crate::random::Random;
+
 fn seeds() -> u64 {
     std::env::var("TIDEGATE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(2000)
 }
@@ -23,27 +25,6 @@ fn no_seed_loses_a_byte_that_was_told() {
     let Seen { crashes, takeovers, fences, wrong, refused } = seen;
     let least = crashes.min(takeovers).min(fences).min(wrong).min(refused);
     assert!(least as u64 > seeds() / 4, "a world that is not bad tests nothing: {seen:?}");
-}
-
-/// Splitmix64: any seed makes another world.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
 }
 
 /// How often it was bad.

@@ -208,6 +208,7 @@ fn record(owner: u64, number: u128) -> Record {
     }
 }
 
+        parts: None,
 fn store(stream: TcpStream, folder: &Path) -> Result<(), Failure> {
     stream.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

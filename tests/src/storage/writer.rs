@@ -107,6 +107,7 @@ async fn create(store: &dyn Store, id: &UploadId) -> Result<Box<dyn Writer>, Sto
     Ok(writer)
 }
 
+        parts: None,
 async fn remove(store: &dyn Store, id: &UploadId) -> Result<(), StoreError> {
     say("going", id, None);
     store.remove(id).await?;

@@ -37,6 +37,7 @@ pub(crate) fn record(owner: u64, number: u128) -> Record {
         expires: Some(7),
         metadata: "filename Zm9v".into(),
     }
+        parts: None,
 }
 
 pub(crate) async fn push(writer: &mut Box<dyn Writer>, bytes: &[u8]) {
@@ -195,6 +196,8 @@ async fn parts_are_joined_and_stay(store: &Shared) {
     let mut joined = record(7, 100);
     (joined.form, joined.is_complete, joined.length) = (Form::Joined, true, Some(all.len() as u64));
     let stored = store.concatenate(&joined, &ids).await.unwrap();
+    // As long as it may be, and more than a page.
+    joined.parts = Some("/uploads/x ".repeat(1_489).into());
     assert_eq!((&stored.record, stored.offset), (&joined, all.len() as u64));
     assert_eq!(store.look(&joined.id).await.unwrap(), stored);
     assert!(read(store, &joined.id, 0).await == all);

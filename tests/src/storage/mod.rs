@@ -2,6 +2,7 @@
 
 pub mod ceph;
 pub mod kills;
+pub mod many;
 pub mod powercuts;
 mod promises;
 pub mod writer;

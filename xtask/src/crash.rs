@@ -7,13 +7,17 @@ use crate::workspace::Workspace;
 /// What `cargo xtask crash` takes.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  cargo xtask crash --kills 1000\n\nTakes about a minute for 200 kills.\n\nExit \
-    status: 0 nothing was lost, 1 something was, 2 it could not be tried."
+    after_help = "Examples:\n  cargo xtask crash --kills 1000\n  cargo xtask crash --server --kills 50\n\nTakes about \
+    a minute for 1000 kills; with the server, six seconds for each.\n\nExit status: 0 nothing was lost, 1 something \
+    was, 2 it could not be tried."
 )]
 pub(crate) struct Arguments {
     /// How often the process is killed.
     #[arg(long, default_value_t = 1000)]
     kills: u64,
+    /// The process writes to a bucket, and the S3 server (Ceph) is killed with it each time.
+    #[arg(long)]
+    server: bool,
     /// Where it is killed follows from this number.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -41,7 +45,8 @@ pub(crate) fn kills(
     session: &mut Session,
     arguments: &Arguments,
 ) -> Result<bool, Failure> {
-    run(workspace, session, ["kills", &arguments.kills.to_string(), &arguments.seed.to_string()])
+    let what = if arguments.server { "servers" } else { "kills" };
+    run(workspace, session, [what, &arguments.kills.to_string(), &arguments.seed.to_string()])
 }
 
 /// Cuts the power, again and again.

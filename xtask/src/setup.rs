@@ -15,6 +15,7 @@ const PYTHON_PACKAGES: &[&str] = &[
     "aiotus==1.1.0",
     "h2==4.4.0",
     "hypercorn==0.18.0",
+    "localbucket==1.2.1",
     "moto[server]==5.2.5",
     "tuspy==1.1.0",
     "websockets==17.4",
@@ -52,6 +53,11 @@ const SYSTEM: &Packages = &[
     (&["sh", "-c", "PATH=$PATH:/usr/sbin haproxy -v"], &["haproxy"]),
     (&["sh", "-c", "PATH=$PATH:/usr/sbin nghttpx --version"], &["nghttp2-proxy"]),
     (&["python3", "-c", "import ensurepip, venv; print('there')"], &["python3", "python3-venv"]),
+    // An S3 server that keeps its data on disk.
+    (
+        &["sh", "-c", "radosgw --version && ceph-mon --version && ceph-osd --version && ceph --version"],
+        &["ceph-mon", "ceph-osd", "radosgw"],
+    ),
     (&["valgrind", "--version"], &["valgrind"]),
     (&["node", "--version"], &["nodejs"]),
     (&["npm", "--version"], &["npm"]),

@@ -1,5 +1,5 @@
 //! The files store beside a plain sink: how fast it takes bytes from a TCP connection, and what CPU time it needs.
-//! `cargo xtask bench --uploads` runs it.
+//! `cargo xtask bench --uploads` runs it. With `many`: what a folder of many uploads costs.
 //!
 //! Both read from a loopback connection into a file, and the last byte is durable before the clock stops. The sink writes
 //! what it reads and calls `fdatasync` every 16 MiB.
@@ -18,9 +18,10 @@ use bytes::{Bytes, BytesMut};
 use tidegate_gateway::upload::store::files::{Files, Settings};
 use tidegate_gateway::upload::store::{Form, Owner, Record, Store as _, StoreError, UploadId};
 use tidegate_tests::storage::kills::scratch;
+use tidegate_tests::storage::many::{self, cpu_seconds};
 use tokio::io::AsyncReadExt as _;
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What one transfer took.
 #[derive(Clone, Copy)]
@@ -40,8 +41,10 @@ fn main() -> Result<(), Failure> {
         ["sink", folder] => serve(|stream| sink(stream, Path::new(folder))),
         ["store", folder] => serve(|stream| store(stream, Path::new(folder))),
         ["fair"] => fair(),
+        ["many", count] => Ok(many::run(count.parse()?)?),
+        ["many-weigh", folder, count] => Ok(many::weigh(Path::new(folder), count.parse()?)?),
         [mebibytes] => compare(mebibytes.parse::<u64>()? * MEBIBYTE),
-        _ => Err("store-bench MEBIBYTES | fair".into()),
+        _ => Err("store-bench MEBIBYTES | fair | many COUNT".into()),
     }
 }
 
@@ -205,6 +208,7 @@ fn record(owner: u64, number: u128) -> Record {
         created: 0,
         expires: None,
         metadata: String::new(),
+        parts: None,
     }
 }
 
@@ -226,13 +230,4 @@ fn store(stream: TcpStream, folder: &Path) -> Result<(), Failure> {
         writer.sync().await?;
         Ok(())
     })
-}
-
-/// The CPU time of this process, with that of threads that have ended, in steps of 10 ms.
-fn cpu_seconds() -> Result<f64, Failure> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    // proc(5): behind the name in parentheses, the 12th and 13th fields are the ticks of user and system time.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).ok_or("no CPU time");
-    Ok((ticks(11)? + ticks(12)?) / 100.0)
 }

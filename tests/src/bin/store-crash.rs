@@ -1,7 +1,8 @@
-//! Crashes of the uploads' files store: `cargo xtask crash`, `cargo xtask powercut`.
+//! Crashes of the uploads' stores: `cargo xtask crash`, `cargo xtask powercut`.
 
 use std::process::ExitCode;
 
+use tidegate_tests::storage::ceph::Ceph;
 use tidegate_tests::storage::{kills, open_store, powercuts, writer};
 
 #[tokio::main]
@@ -32,6 +33,16 @@ async fn run(words: &[&str]) -> Result<(), String> {
             report(count, "kills", again?);
             Ok(())
         }
+        ["servers", count, seed] => {
+            let folder = kills::scratch("servers");
+            let mut ceph = Ceph::make(&folder)?;
+            let (rounds, seed) = (number(count)?, number(seed)?);
+            let again = kills::kill_both_on_and_on(&program, &mut ceph, rounds, seed, tell).await;
+            drop(ceph);
+            let _ = std::fs::remove_dir_all(&folder);
+            report(count, "kills of writer and server", again?);
+            Ok(())
+        }
         ["cuts", count, seed] => {
             let folder = kills::scratch("cuts");
             let again =
@@ -40,12 +51,15 @@ async fn run(words: &[&str]) -> Result<(), String> {
             report(count, "power cuts", again?);
             Ok(())
         }
-        _ => Err("store-crash write PLACE SEED | kills COUNT SEED | cuts COUNT SEED".into()),
+        _ => {
+            Err("store-crash write PLACE SEED | kills COUNT SEED | servers COUNT SEED | cuts COUNT SEED"
+                .into())
+        }
     }
 }
 
 fn tell(number: u64, kept: u64) {
-    if number % 50 == 49 {
+    if number % 10 == 9 {
         println!("{}: {kept} acknowledged bytes found again", number + 1);
     }
 }

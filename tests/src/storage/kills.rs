@@ -11,7 +11,8 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::{Promises, open_store};
+use super::ceph::Ceph;
+use super::{Depth, Promises, open_store};
 
 /// A process that writes, and what it has said so far.
 pub struct Victim {
@@ -129,9 +130,61 @@ pub async fn kill_on_and_on(
         thread::sleep(Duration::from_micros(u64::from(dice.next_u32() % 3000)));
         victim.kill(Some(&mut promises)).map_err(at)?;
         let store = open_store(folder.as_os_str()).await.map_err(at)?;
-        let cost = promises.check(&*store, false).await.map_err(at)?;
+        let cost = promises.check(&*store, Depth::Bytes).await.map_err(at)?;
         most_again = most_again.max(cost.most_again);
         tell(number, cost.kept);
+    }
+    Ok(most_again)
+}
+
+/// Kills the process and the S3 server that it writes to, `rounds` times at places that the seed says, in any order, and
+/// looks after each whether the server has kept everything. Gives the most bytes that one upload would have had to send
+/// again.
+///
+/// # Errors
+///
+/// What was promised and not kept, with the number of the round.
+pub async fn kill_both_on_and_on(
+    program: &Path,
+    ceph: &mut Ceph,
+    rounds: u64,
+    seed: u64,
+    mut tell: impl FnMut(u64, u64),
+) -> Result<u64, String> {
+    let mut dice = ChaCha8Rng::seed_from_u64(seed);
+    let mut promises = Promises::default();
+    let mut most_again = 0;
+    let url = ceph.url();
+    for round in 0..rounds {
+        let at = |error: String| format!("round {round} of seed {seed}: {error}");
+        let mut victim = Victim::start(program, url.as_ref(), seed ^ (round << 8)).map_err(at)?;
+        let lines = 1 + dice.next_u32() % [50, 500, 3000][dice.next_u32() as usize % 3];
+        victim.listen(lines, &mut promises).map_err(at)?;
+        thread::sleep(Duration::from_micros(u64::from(dice.next_u32() % 100_000)));
+        match dice.next_u32() % 3 {
+            0 => {
+                victim.kill(Some(&mut promises)).map_err(at)?;
+                ceph.kill();
+            }
+            1 => {
+                ceph.kill();
+                victim.kill(Some(&mut promises)).map_err(at)?;
+            }
+            _ => {
+                ceph.kill_gateway();
+                victim.kill(Some(&mut promises)).map_err(at)?;
+                ceph.kill();
+            }
+        }
+        ceph.start().map_err(at)?;
+        let store = open_store(url.as_ref()).await.map_err(at)?;
+        // Now and then the bytes are read, for which the uploads must be ended; otherwise the next process goes on with
+        // them, and they are read later.
+        let is_last = round + 1 == rounds;
+        let depth = if is_last || dice.next_u32().is_multiple_of(3) { Depth::Ended } else { Depth::Offsets };
+        let cost = promises.check(&*store, depth).await.map_err(at)?;
+        most_again = most_again.max(cost.most_again);
+        tell(round, cost.kept);
     }
     Ok(most_again)
 }

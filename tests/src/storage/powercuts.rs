@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::kills::Victim;
-use super::{Promises, open_store};
+use super::{Depth, Promises, open_store};
 
 /// A file system in a file, mounted until this is dropped.
 struct Mounted {
@@ -64,7 +64,7 @@ pub async fn cut_on_and_on(
         fs::rename(&copy, &image).map_err(|error| at(error.to_string()))?;
         let mounted = Mounted::mount(&image, &scratch.join("disk")).map_err(at)?;
         let store = open_store(mounted.folder.join("uploads").as_os_str()).await.map_err(at)?;
-        let cost = promises.check(&*store, false).await.map_err(at)?;
+        let cost = promises.check(&*store, Depth::Bytes).await.map_err(at)?;
         drop(store);
         drop(mounted);
         most_again = most_again.max(cost.most_again);

@@ -81,7 +81,14 @@ async fn write_on_and_on(store: Arc<dyn Store>, number: u64, mut dice: ChaCha8Rn
     loop {
         let id = id_of(number, round);
         let writer = match store.append(&id).await {
-            Err(StoreError::Missing) => create(&*store, &id).await?,
+            Err(StoreError::Missing) => match create(&*store, &id).await {
+                // In a bucket it may be half removed, and may not be made again for a while.
+                Err(StoreError::Exists) => {
+                    round += 1;
+                    continue;
+                }
+                created => created?,
+            },
             other => other?,
         };
         say("acked", &id, Some(writer.durable()));
@@ -100,6 +107,7 @@ async fn create(store: &dyn Store, id: &UploadId) -> Result<Box<dyn Writer>, Sto
         created: 0,
         expires: None,
         metadata: "filename YQ==".into(),
+        parts: None,
     };
     say("begin", id, None);
     let writer = store.create(&record).await?;

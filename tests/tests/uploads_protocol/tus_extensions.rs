@@ -212,13 +212,14 @@ async fn concatenation() {
     let place = post(&server, &fields, "").await.is(201).get("location").to_owned();
     let head = look(&server, &place).await.is(200);
     assert_eq!((head.get("upload-offset"), head.get("upload-length")), ("16", "16"));
-    assert!(head.get("upload-concat").starts_with("final"));
+    assert_eq!(head.get("upload-concat"), format!("final;{list}"));
     assert_eq!(head.get("upload-metadata"), "filename YQ==");
     assert_eq!(content(&server, &place).await, b"hello worldhello");
     patch(&server, &place, 16, b"x").await.is(403);
     patch(&server, &place, 0, b"").await.is(403);
-    // The parts may go; the whole stays.
+    // The parts may go; the whole stays, and the list of what it was made of.
     server.ask(&format!("DELETE {}", parts[0]), TUS, "").await.is(204);
+    assert_eq!(look(&server, &place).await.get("upload-concat"), format!("final;{list}"));
     assert_eq!(content(&server, &place).await, b"hello worldhello");
 }
 

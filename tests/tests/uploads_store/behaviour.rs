@@ -21,6 +21,7 @@ pub(crate) async fn every_store(store: Shared) {
     parts_are_joined_and_stay(&store).await;
     what_is_removed_is_gone(&store).await;
     what_is_killed_stays_dead(&store).await;
+    what_is_dead_goes_with_a_list_once_it_has_expired(&store).await;
     a_list_shows_what_there_is(&store).await;
     assert_eq!(store.secret().await.unwrap(), store.secret().await.unwrap());
     assert_ne!(store.secret().await.unwrap(), [0; 32]);
@@ -36,6 +37,7 @@ pub(crate) fn record(owner: u64, number: u128) -> Record {
         created: 5,
         expires: Some(7),
         metadata: "filename Zm9v".into(),
+        parts: None,
     }
 }
 
@@ -194,6 +196,8 @@ async fn parts_are_joined_and_stay(store: &Shared) {
     }
     let mut joined = record(7, 100);
     (joined.form, joined.is_complete, joined.length) = (Form::Joined, true, Some(all.len() as u64));
+    // As long as it may be, and more than a page.
+    joined.parts = Some("/uploads/x ".repeat(1_489).into());
     let stored = store.concatenate(&joined, &ids).await.unwrap();
     assert_eq!((&stored.record, stored.offset), (&joined, all.len() as u64));
     assert_eq!(store.look(&joined.id).await.unwrap(), stored);
@@ -231,6 +235,24 @@ async fn what_is_killed_stays_dead(store: &Shared) {
     assert!(matches!(store.append(&record.id).await.map(drop), Err(StoreError::Dead)));
     store.remove(&record.id).await.unwrap();
     assert!(matches!(store.look(&record.id).await, Err(StoreError::Missing)));
+}
+
+async fn what_is_dead_goes_with_a_list_once_it_has_expired(store: &Shared) {
+    let (expired, later) = (record(12, 1), Record { expires: Some(u64::MAX), ..record(12, 2) });
+    for record in [&expired, &later] {
+        let mut writer = store.create(record).await.unwrap();
+        push(&mut writer, &content(&record.id, 0, 10_000)).await;
+        writer.kill().await.unwrap();
+    }
+    let owner = expired.id.owner();
+    let mut lists = 0;
+    // A writer that was dropped needs its time to go.
+    while !matches!(store.look(&expired.id).await, Err(StoreError::Missing)) {
+        assert_eq!(store.list(Some(&owner)).count().await, 0);
+        lists += 1;
+        assert!(lists < 1000, "it stays");
+    }
+    assert!(matches!(store.look(&later.id).await, Err(StoreError::Dead)));
 }
 
 async fn a_list_shows_what_there_is(store: &Shared) {

@@ -6,3 +6,4 @@ mod behaviour;
 mod crashes;
 mod files;
 mod objects;
+mod servers;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tidegate_gateway::upload::store::objects::{Objects, Settings};
 use tidegate_tests::storage::kills::Victim;
-use tidegate_tests::storage::{BUCKET, Promises, open_store};
+use tidegate_tests::storage::{BUCKET, Depth, Promises, open_store};
 use tidegate_tests::tools;
 
 use crate::behaviour::{complete, every_store, push, read, record};
@@ -100,7 +100,7 @@ async fn another_process_goes_on_where_one_was_killed() {
         victim.listen(lines, &mut promises).unwrap();
         victim.kill(Some(&mut promises)).unwrap();
         let store = open_store(server.url.as_ref()).await.unwrap();
-        let cost = promises.check(&*store, true).await.unwrap();
+        let cost = promises.check(&*store, Depth::Ended).await.unwrap();
         assert!(cost.uploads > 0);
     }
 }

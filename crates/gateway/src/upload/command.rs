@@ -18,6 +18,17 @@ pub struct Create {
     pub metadata: String,
 }
 
+/// Parts that become one upload.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// Which, in their order.
+    pub parts: Vec<UploadId>,
+    /// The same, as the client named them.
+    pub list: String,
+    /// As `Upload-Metadata` of tus has it.
+    pub metadata: String,
+}
+
 /// Bytes for an upload.
 #[derive(Clone, Debug, Default)]
 pub struct Append {

@@ -21,6 +21,10 @@ pub const OFFSET_OCTET_STREAM: &str = "application/offset+octet-stream";
 /// How many parts can be joined at a time.
 pub const MAX_PARTS: usize = 128;
 
+/// How many bytes the list of the parts to be joined may have: 128 times what an absolute URL has, and what a whole head
+/// may have in many a server.
+pub const MAX_LIST: usize = 16 * 1024;
+
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -58,6 +62,8 @@ pub struct Create {
 pub struct Join {
     /// Where the parts are, in their order: URLs, of which only the last segment counts.
     pub parts: Vec<String>,
+    /// The list as the client wrote it, which HEAD gives back; at most [`MAX_LIST`] bytes.
+    pub list: String,
     /// What it is.
     pub metadata: Metadata,
 }
@@ -208,7 +214,10 @@ fn read_join(list: &str, metadata: Metadata, is_wrong: bool) -> Result<Request, 
     if parts.len() > MAX_PARTS {
         return Err(BadHead::TooManyParts);
     }
-    Ok(Request::Join(Join { parts, metadata }))
+    if list.len() > MAX_LIST || !list.is_ascii() {
+        return Err(BadHead::Field("Upload-Concat"));
+    }
+    Ok(Request::Join(Join { parts, list: list.to_owned(), metadata }))
 }
 
 fn read_patch(headers: &HeaderMap) -> Result<Append, BadHead> {

@@ -1,7 +1,9 @@
 //! tus 1.0.0, by the sections of its text.
 
 use http::{HeaderMap, Method, StatusCode};
-use tidegate_proto::upload::tus::{Append, BadHead, Create, Expected, Join, MAX_PARTS, Request, read};
+use tidegate_proto::upload::tus::{
+    Append, BadHead, Create, Expected, Join, MAX_LIST, MAX_PARTS, Request, read,
+};
 use tidegate_proto::upload::{Algorithm, Metadata, Protocol, method, tus::upload_checksum};
 
 use crate::head;
@@ -176,7 +178,7 @@ fn concatenation() {
     assert!(part.is_part);
     let list = ("Upload-Concat", "final;/files/a https://h.example/files/b");
     let parts = vec!["/files/a".to_owned(), "https://h.example/files/b".to_owned()];
-    let join = Join { parts, metadata: Metadata::default() };
+    let join = Join { parts, list: list.1[6..].to_owned(), metadata: Metadata::default() };
     assert_eq!(post(&[list], false), Ok(Request::Join(join)));
     let bad = Err(BadHead::Field("Upload-Concat"));
     assert_eq!(post(&[list, ("Upload-Length", "11")], false), bad, "MUST NOT include it");
@@ -187,6 +189,11 @@ fn concatenation() {
     let many = format!("final;{}", "a ".repeat(MAX_PARTS + 1));
     assert_eq!(post(&[("Upload-Concat", &many)], false), Err(BadHead::TooManyParts));
     assert!(post(&[("Upload-Concat", &many[..many.len() - 2])], false).is_ok());
+    let long = format!("final;{}", "a".repeat(MAX_LIST));
+    assert!(post(&[("Upload-Concat", &long)], false).is_ok());
+    for value in [long + "a", "final;/files/ä".to_owned()] {
+        assert_eq!(post(&[("Upload-Concat", &value)], false), bad, "HEAD could not give it back");
+    }
 }
 
 #[test]

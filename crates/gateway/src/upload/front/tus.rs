@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use tidegate_proto::upload::tus::{self, Request};
 
 use super::super::call::{Broken, Call, Source};
-use super::super::command::{Append, Create, Ending, Excess, Expected, State, UploadError};
+use super::super::command::{Append, Create, Ending, Excess, Expected, Join, State, UploadError};
 use super::super::service::Uploads;
 use super::super::store::{Form, Owner, UploadId};
 use super::failure::Failure;
@@ -99,7 +99,8 @@ async fn join_parts(uploads: &Uploads, join: tus::Join, call: &mut Call<'_>) -> 
     let Some(parts) = join.parts.iter().map(id_of).collect::<Option<Vec<_>>>() else {
         return refused(UploadError::Unknown, None);
     };
-    match uploads.join(call.owner, &parts, join.metadata.into_string()).await {
+    let join = Join { parts, list: join.list, metadata: join.metadata.into_string() };
+    match uploads.join(call.owner, join).await {
         Ok(state) => {
             let mut response = empty(StatusCode::CREATED);
             set_location(response.headers_mut(), call, &state.record.id);
@@ -184,8 +185,11 @@ fn set_concat(headers: &mut HeaderMap, state: &State) {
     match state.record.form {
         Form::Whole => {}
         Form::Part => set(headers, UPLOAD_CONCAT, "partial"),
-        // Departs from tus: the list of the parts is not kept, since they may be gone.
-        Form::Joined => set(headers, UPLOAD_CONCAT, "final"),
+        Form::Joined => match &state.record.parts {
+            Some(list) => set(headers, UPLOAD_CONCAT, &format!("final;{list}")),
+            // It was joined before the list was kept.
+            None => set(headers, UPLOAD_CONCAT, "final"),
+        },
     }
 }
 

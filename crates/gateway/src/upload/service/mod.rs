@@ -21,9 +21,10 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use sha2::{Digest, Sha256};
+use tidegate_proto::upload::tus::MAX_LIST;
 use tokio::sync::{OnceCell, Semaphore};
 
-use super::command::{Create, State, UploadError};
+use super::command::{Create, Join, State, UploadError};
 use super::limits::Limits;
 use super::store::{Form, Owner, Record, Store, StoreError, Stored, UploadId};
 use super::watch::{Progress, Watch};
@@ -118,7 +119,8 @@ impl Uploads {
         self.check_owner(owner, &id)?;
         let created = now();
         let expires = Some(expires_in(self.0.limits.expiry));
-        let mut record = Record { id, form, length, is_complete: false, created, expires, metadata };
+        let is_complete = false;
+        let mut record = Record { id, form, length, is_complete, created, expires, metadata, parts: None };
         if length == Some(0) {
             record.is_complete = true;
             record.expires = self.0.limits.retention.map(expires_in);
@@ -180,18 +182,14 @@ impl Uploads {
     ///
     /// [`UploadError::Unknown`] for a part that is not the owner's; [`UploadError::NotJoinable`] for one that is no part,
     /// or not complete; [`UploadError::TooLarge`], [`UploadError::OverQuota`]; what the store says.
-    pub async fn join(
-        &self,
-        owner: &Owner,
-        parts: &[UploadId],
-        metadata: String,
-    ) -> Result<State, UploadError> {
+    pub async fn join(&self, owner: &Owner, join: Join) -> Result<State, UploadError> {
         self.tend();
-        if parts.is_empty() || parts.len() > MAX_PARTS {
+        let Join { parts, list, metadata } = join;
+        if parts.is_empty() || parts.len() > MAX_PARTS || list.len() > MAX_LIST {
             return Err(UploadError::NotJoinable);
         }
         let mut length: u64 = 0;
-        for part in parts {
+        for part in &parts {
             let state = self.peek(owner, part).await?;
             if state.record.form != Form::Part || !state.record.is_complete {
                 return Err(UploadError::NotJoinable);
@@ -206,13 +204,14 @@ impl Uploads {
             created: now(),
             expires: self.0.limits.retention.map(expires_in),
             metadata,
+            parts: Some(list.into()),
         };
         if length > self.0.limits.max_bytes {
             return Err(UploadError::TooLarge(State { record, offset: 0 }));
         }
         let accounts = self.0.ledger.open(owner, &*self.0.store).await.map_err(failed)?;
         accounts.add(length, 1).map_err(|_| UploadError::OverQuota)?;
-        let (store, parts) = (self.0.store.clone(), parts.to_vec());
+        let store = self.0.store.clone();
         let joining = tokio::spawn(async move {
             let joined = store.concatenate(&record, &parts).await;
             if joined.is_err() {

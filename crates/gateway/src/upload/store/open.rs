@@ -19,7 +19,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
         Some(("s3", place)) => {
             let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
             let settings = super::objects::Settings::default();
-            return Ok(Arc::new(super::objects::Objects::s3(bucket, prefix, settings)?));
+            return Ok(Arc::new(super::objects::Objects::s3(bucket, prefix, settings).await?));
         }
         #[cfg(not(feature = "object-store"))]
         Some(("s3", _)) => {

@@ -41,6 +41,10 @@ pub struct Record {
     pub expires: Option<u64>,
     /// What the client said of the file (its name, its type), as `Upload-Metadata` of tus has it. Never a path.
     pub metadata: String,
+    /// The parts of a joined upload, as the client named them: what stands behind `final;` in `Upload-Concat` of tus.
+    /// They may be gone. `None` for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Box<str>>,
 }
 
 const OWNER_DIGITS: usize = 16;

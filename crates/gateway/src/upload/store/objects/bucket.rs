@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{Error, ObjectStore};
+use object_store::{Error, ObjectStore, PutMode, UpdateVersion};
 
 use crate::upload::store::{Owner, StoreError, UploadId};
 
@@ -19,11 +19,38 @@ impl<T: ObjectStore + MultipartStore> Parts for T {}
 pub(super) struct Bucket {
     pub(super) objects: Arc<dyn Parts>,
     prefix: Path,
+    etags: ETags,
+}
+
+/// How a bucket wants to be told which version is to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ETags {
+    /// As it says itself, in quotation marks: RFC 9110 §8.8.3.
+    Quoted,
+    /// Without them. Ceph's gateway (16.2), and what is made of it, take no others in `If-Match`.
+    Bare,
+}
+
+impl ETags {
+    /// A version as `If-Match` is to name it.
+    pub(super) fn named(self, version: UpdateVersion) -> UpdateVersion {
+        match (self, version.e_tag) {
+            (Self::Bare, Some(tag)) => {
+                UpdateVersion { e_tag: Some(tag.trim_matches('"').to_owned()), ..version }
+            }
+            (_, e_tag) => UpdateVersion { e_tag, ..version },
+        }
+    }
 }
 
 impl Bucket {
-    pub(super) fn new(objects: Arc<dyn Parts>, prefix: Path) -> Self {
-        Self { objects, prefix }
+    pub(super) fn new(objects: Arc<dyn Parts>, prefix: Path, etags: ETags) -> Self {
+        Self { objects, prefix, etags }
+    }
+
+    /// A write that counts only if the version is still there.
+    pub(super) fn instead_of(&self, version: UpdateVersion) -> PutMode {
+        PutMode::Update(self.etags.named(version))
     }
 
     fn place(&self, folder: &str, id: &UploadId) -> Path {

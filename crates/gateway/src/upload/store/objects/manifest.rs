@@ -2,7 +2,7 @@
 
 use std::io;
 
-use object_store::{GetOptions, ObjectStore, PutMode, PutOptions, UpdateVersion};
+use object_store::{GetOptions, ObjectMeta, ObjectStore, PutMode, PutOptions, UpdateVersion};
 use serde::{Deserialize, Serialize};
 
 use super::bucket::{Bucket, meaning};
@@ -27,6 +27,9 @@ pub(super) struct Manifest {
     /// The bytes are one object, of this size.
     pub(super) stored: Option<u64>,
     pub(super) is_dead: bool,
+    /// It is being removed: there is no such upload any more.
+    #[serde(default)]
+    pub(super) is_removed: bool,
 }
 
 /// Bytes that are no whole part yet.
@@ -48,6 +51,7 @@ impl Manifest {
             last: None,
             stored: None,
             is_dead: false,
+            is_removed: false,
         }
     }
 
@@ -63,16 +67,23 @@ impl Manifest {
 
     /// The manifest of an upload, and which version of it this is.
     pub(super) async fn get(bucket: &Bucket, id: &UploadId) -> Result<(Self, UpdateVersion), StoreError> {
-        let got =
-            bucket.objects.get_opts(&bucket.manifest(id), GetOptions::default()).await.map_err(meaning)?;
-        let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
-        let bytes = got.bytes().await.map_err(meaning)?;
-        let manifest: Self = serde_json::from_slice(&bytes).map_err(|_| StoreError::Dead)?;
-        if manifest.is_dead || manifest.record.id != *id {
+        let (manifest, meta) = Self::find(bucket, id).await?;
+        if manifest.is_removed {
+            Err(StoreError::Missing)
+        } else if manifest.is_dead || manifest.record.id != *id {
             Err(StoreError::Dead)
         } else {
-            Ok((manifest, version))
+            Ok((manifest, UpdateVersion { e_tag: meta.e_tag, version: meta.version }))
         }
+    }
+
+    /// The manifest that is there, also of an upload that is dead or half removed.
+    pub(super) async fn find(bucket: &Bucket, id: &UploadId) -> Result<(Self, ObjectMeta), StoreError> {
+        let got =
+            bucket.objects.get_opts(&bucket.manifest(id), GetOptions::default()).await.map_err(meaning)?;
+        let meta = got.meta.clone();
+        let bytes = got.bytes().await.map_err(meaning)?;
+        Ok((serde_json::from_slice(&bytes).map_err(|_| StoreError::Dead)?, meta))
     }
 
     /// Writes it in the place of the version that is known, or as the first. When there is another one meanwhile, that
@@ -83,7 +94,7 @@ impl Manifest {
         version: Option<UpdateVersion>,
     ) -> Result<UpdateVersion, StoreError> {
         let json = serde_json::to_vec(self).map_err(io::Error::other)?;
-        let mode = version.map_or(PutMode::Create, PutMode::Update);
+        let mode = version.map_or(PutMode::Create, |version| bucket.instead_of(version));
         let options = PutOptions { mode, ..PutOptions::default() };
         let put = bucket.objects.put_opts(&bucket.manifest(&self.record.id), json.into(), options).await;
         match put {

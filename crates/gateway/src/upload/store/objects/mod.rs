@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! store → writer → session → manifest, bucket
+//!       → probe, removal
 //! ```
 //!
 //! An upload is a manifest, which says what of it is durable, and a multipart upload, whose parts the manifest names.
@@ -10,8 +11,12 @@
 
 mod bucket;
 mod manifest;
+mod probe;
+mod removal;
 mod session;
 mod store;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use store::{Objects, Settings};

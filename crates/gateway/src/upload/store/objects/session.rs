@@ -175,12 +175,23 @@ impl Session {
             }
         }
         let id = self.multipart().await?;
+        self.check_newest().await?;
         let path = self.bucket.data(&self.manifest.record.id);
         let put = self.bucket.objects.put_part(&path, &id, number, PutPayload::from_iter(part)).await;
         self.new_parts.push(put.map_err(meaning)?.content_id);
         self.buffer = rest;
         self.buffered -= self.manifest.part_bytes;
         Ok(())
+    }
+
+    /// Whether no newer writer is known. A part is put over the one that is there, on no condition: without this a writer
+    /// that was asleep while another one went on would replace a part that a manifest names. What is left is a writer
+    /// that falls asleep between the two requests.
+    async fn check_newest(&self) -> Result<(), StoreError> {
+        let path = self.bucket.manifest(&self.manifest.record.id);
+        let found = self.bucket.objects.head(&path).await.map_err(meaning)?.e_tag;
+        let bare = |tag: &Option<String>| tag.as_ref().map(|tag| tag.trim_matches('"').to_owned());
+        if bare(&found) == bare(&self.version.e_tag) { Ok(()) } else { Err(StoreError::Fenced) }
     }
 
     /// The multipart upload, noted before it has a part, so that it can be given up with the upload.
@@ -293,6 +304,7 @@ impl Session {
         };
         if self.buffered > 0 {
             let number = self.manifest.parts.len();
+            self.check_newest().await?;
             let last = self.bucket.objects.put_part(&path, &id, number, bytes).await.map_err(meaning)?;
             let mut manifest = self.manifest.clone();
             manifest.last = Some(last.content_id);
@@ -347,36 +359,5 @@ impl Session {
         let mut manifest = self.manifest.clone();
         manifest.is_dead = true;
         self.put(manifest).await
-    }
-}
-
-/// Removes an upload: its manifest first says that it is dead, and goes last.
-pub(super) async fn remove(bucket: &Bucket, id: &UploadId) -> Result<(), StoreError> {
-    let path = bucket.manifest(id);
-    let got = match bucket.objects.get(&path).await {
-        Ok(got) => got,
-        Err(object_store::Error::NotFound { .. }) => return Ok(()),
-        Err(error) => return Err(meaning(error)),
-    };
-    let bytes = got.bytes().await.map_err(meaning)?;
-    if let Ok(mut manifest) = serde_json::from_slice::<Manifest>(&bytes) {
-        manifest.is_dead = true;
-        let json = serde_json::to_vec(&manifest).map_err(std::io::Error::other)?;
-        // Whoever still writes has another version, and fails.
-        bucket.objects.put(&path, json.into()).await.map_err(meaning)?;
-        if let Some(tail) = &manifest.tail {
-            let _ = bucket.objects.delete(&bucket.tail(id, &tail.name)).await;
-        }
-        if let Some(multipart) = &manifest.multipart {
-            let _ = bucket.objects.abort_multipart(&bucket.data(id), multipart).await;
-        }
-    }
-    match bucket.objects.delete(&bucket.data(id)).await {
-        Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-        Err(error) => return Err(meaning(error)),
-    }
-    match bucket.objects.delete(&path).await {
-        Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-        Err(error) => Err(meaning(error)),
     }
 }

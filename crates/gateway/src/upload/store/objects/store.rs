@@ -15,17 +15,19 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tokio::sync::Semaphore;
 
-use super::bucket::{Bucket, Parts, meaning};
+use super::bucket::{Bucket, ETags, Parts, meaning};
 use super::manifest::Manifest;
-use super::session::{Session, remove};
+use super::probe::conditional_writes;
+use super::removal::{self, PATIENCE, remove};
+use super::session::Session;
 use super::writer::{Desk, ObjectWriter};
 use crate::upload::store::{Owner, Record, Store, StoreError, Stored, UploadId, Writer};
 
 /// Uploads in a bucket of S3, or of what speaks like it.
 ///
 /// Several processes may have the same bucket: the newest writer of an upload counts, and an older one fails at its next
-/// checkpoint. The store must know conditional writes (`If-Match`, `If-None-Match`). Bytes can be read once the upload is
-/// complete, which is when its parts become one object.
+/// checkpoint. The server must know conditional writes (`If-Match`, `If-None-Match`); one that does not is refused when
+/// the bucket is opened. Bytes can be read once the upload is complete, which is when its parts become one object.
 ///
 /// What a crash leaves behind that no manifest names (a tail, or a multipart upload without an object) is for the
 /// bucket's own rules of lifecycle.
@@ -66,6 +68,9 @@ const MEBIBYTE: u64 = 1024 * 1024;
 /// How many parts an upload of known length has at most: S3 allows 10,000.
 const PARTS: u64 = 9_000;
 
+/// How many manifests are read at a time for a list.
+const LISTED: usize = 16;
+
 impl Settings {
     /// How many bytes a part has; 8 MiB unless set, at least 5 MiB. An upload whose length says that it would have too
     /// many gets larger ones. A part is kept in memory until it is whole, and is what may have to be sent again.
@@ -104,8 +109,9 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// When the environment does not say enough. Whether the bucket is there, the first call shows.
-    pub fn s3(bucket: &str, prefix: &str, settings: Settings) -> Result<Self, StoreError> {
+    /// When the environment does not say enough, the bucket cannot be reached, or it does not keep conditional writes:
+    /// that is tried with an object of its own, below `probes`.
+    pub async fn s3(bucket: &str, prefix: &str, settings: Settings) -> Result<Self, StoreError> {
         // There may be a provider already; then that is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
@@ -115,20 +121,22 @@ impl Objects {
         let objects = builder.build().map_err(meaning)?;
         let prefix =
             Path::parse(prefix).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        Ok(Self::of(Arc::new(objects), prefix, settings))
+        let etags = conditional_writes(&objects, &prefix).await?;
+        Ok(Self::of(Arc::new(objects), prefix, etags, settings))
     }
 
     /// In memory, for tests: nothing survives.
     #[must_use]
     pub fn in_memory(settings: Settings) -> Self {
-        Self::of(Arc::new(object_store::memory::InMemory::new()), Path::default(), settings)
+        let objects = Arc::new(object_store::memory::InMemory::new());
+        Self::of(objects, Path::default(), ETags::Quoted, settings)
     }
 
-    fn of(objects: Arc<dyn Parts>, prefix: Path, settings: Settings) -> Self {
+    fn of(objects: Arc<dyn Parts>, prefix: Path, etags: ETags, settings: Settings) -> Self {
         let kibibytes = settings.memory_bytes.max(settings.part_bytes) / 1024;
         let memory = usize::try_from(kibibytes).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Self {
-            bucket: Bucket::new(objects, prefix),
+            bucket: Bucket::new(objects, prefix, etags),
             settings,
             memory: Arc::new(Semaphore::new(memory)),
             live: Mutex::default(),
@@ -165,9 +173,16 @@ impl Objects {
         }
     }
 
-    fn session(&self, record: &Record) -> impl Future<Output = Result<Session, StoreError>> + Send + use<> {
+    async fn session(&self, record: &Record) -> Result<Session, StoreError> {
         let manifest = Manifest::new(record.clone(), self.part_bytes(record.length));
-        Session::create(self.bucket.clone(), manifest, Arc::clone(&self.memory))
+        let create = || Session::create(self.bucket.clone(), manifest.clone(), Arc::clone(&self.memory));
+        match create().await {
+            // What a crash has left of one that was removed does not stand in the way.
+            Err(StoreError::Exists) if removal::clear(&self.bucket, &record.id, PATIENCE).await? => {
+                create().await
+            }
+            created => created,
+        }
     }
 
     async fn join(&self, record: &Record, parts: &[UploadId]) -> Result<Stored, StoreError> {
@@ -192,6 +207,22 @@ impl Objects {
             let _ = remove(&self.bucket, &record.id).await;
         }
         joined
+    }
+
+    /// The upload of a manifest; none if it is damaged, or gone meanwhile.
+    async fn listed(&self, manifest: &Path) -> Option<Result<Stored, StoreError>> {
+        let mut names = manifest.parts().rev();
+        let (secret, owner) = (names.next()?, names.next()?);
+        let id = UploadId::parse(&format!("{}-{}", owner.as_ref(), secret.as_ref()))?;
+        match Manifest::get(&self.bucket, &id).await {
+            Ok((manifest, _)) => Some(Ok(manifest.state())),
+            Err(StoreError::Io(error)) => Some(Err(StoreError::Io(error))),
+            Err(_) => {
+                // What cannot be removed now is removed the next time.
+                let _ = removal::clear(&self.bucket, &id, PATIENCE).await;
+                None
+            }
+        }
     }
 
     async fn make_secret(&self) -> Result<[u8; 32], StoreError> {
@@ -261,22 +292,13 @@ impl Store for Objects {
     fn list<'a>(&'a self, owner: Option<&'a Owner>) -> BoxStream<'a, Result<Stored, StoreError>> {
         let prefix = self.bucket.manifests(owner);
         let found = self.bucket.objects.list(Some(&prefix));
-        found
-            .filter_map(move |meta| async move {
-                let location = match meta {
-                    Ok(meta) => meta.location,
-                    Err(error) => return Some(Err(meaning(error))),
-                };
-                let mut names = location.parts().rev();
-                let (secret, owner) = (names.next()?, names.next()?);
-                let id = UploadId::parse(&format!("{}-{}", owner.as_ref(), secret.as_ref()))?;
-                match Manifest::get(&self.bucket, &id).await {
-                    Ok((manifest, _)) => Some(Ok(manifest.state())),
-                    Err(StoreError::Io(error)) => Some(Err(StoreError::Io(error))),
-                    Err(_) => None,
-                }
-            })
-            .boxed()
+        let listed = found.map(move |meta| async move {
+            match meta {
+                Ok(meta) => self.listed(&meta.location).await,
+                Err(error) => Some(Err(meaning(error))),
+            }
+        });
+        listed.buffer_unordered(LISTED).filter_map(std::future::ready).boxed()
     }
 
     fn secret(&self) -> BoxFuture<'_, Result<[u8; 32], StoreError>> {

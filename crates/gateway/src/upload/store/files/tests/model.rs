@@ -104,6 +104,7 @@ impl Model {
             created: self.next,
             expires: None,
             metadata: "filename YQ==".into(),
+            parts: None,
         };
         (self.next, record)
     }

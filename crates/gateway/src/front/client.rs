@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{BufMut, BytesMut};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -106,22 +105,6 @@ impl Client {
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
             match self.stream.try_read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
-    }
-
-    /// Reads once into a buffer, as much as it has room for, or `most`; 0 at the end of the stream.
-    pub(super) fn poll_read_into(
-        &self,
-        cx: &mut Context<'_>,
-        buffer: &mut BytesMut,
-        most: usize,
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.stream.poll_read_ready(cx))?;
-            match self.stream.try_read_buf(&mut (&mut *buffer).limit(most)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }

@@ -5,9 +5,10 @@ use std::io::IoSlice;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
+use super::blocks::{BLOCK_BYTES, Block};
 use super::body_error::BodyError;
 use super::chunks::Chunks;
 use super::client::Client;
@@ -38,23 +39,18 @@ pub(crate) struct Outbox<'a> {
     pending: Mutex<Vec<u8>>,
 }
 
-/// The most bytes of a piece.
-const PIECE_BYTES: usize = 64 * 1024;
-
 /// How much is read at once between chunks. It may be the head of the next request, which has to fit into a buffer.
 const LINE_BYTES: usize = 4 * 1024;
 
 /// A piece that is shorter is copied, and does not keep the buffer that it was read into.
-const COPY_BYTES: usize = 16 * 1024;
-
-/// The buffer of a thread, of which pieces are cut off. It is used again when all of them are gone.
-const BUFFER_BYTES: usize = 4 * PIECE_BYTES;
+const COPY_BYTES: usize = BLOCK_BYTES / 4;
 
 /// How many bytes of interim responses wait at most.
 const MAX_PENDING: usize = 4 * 1024;
 
 thread_local! {
-    static BUFFER: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+    /// What the next piece is read into, whosever it is.
+    static BLOCK: RefCell<Option<Block>> = const { RefCell::new(None) };
 }
 
 impl<'a> Incoming<'a> {
@@ -91,7 +87,7 @@ impl<'a> Incoming<'a> {
         is_whole.then(|| self.ahead.into())
     }
 
-    /// The next piece, of at most 64 KiB; `None` behind the last one.
+    /// The next piece, of at most 256 KiB; `None` behind the last one.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
         loop {
             match &mut self.left {
@@ -150,19 +146,17 @@ impl<'a> Incoming<'a> {
         if self.outbox.poll_flush(cx).is_err() {
             return Poll::Ready(Err(BodyError::Gone));
         }
-        let most = usize::try_from(most).unwrap_or(usize::MAX).min(PIECE_BYTES);
-        BUFFER.with_borrow_mut(|buffer| {
-            if buffer.capacity() < PIECE_BYTES {
-                buffer.reserve(BUFFER_BYTES);
+        let most = usize::try_from(most).unwrap_or(usize::MAX).min(BLOCK_BYTES);
+        BLOCK.with_borrow_mut(|next| {
+            let mut block = next.take().unwrap_or_else(Block::take);
+            let read = self.client.poll_read(cx, &mut block.bytes()[..most]);
+            if let Poll::Ready(Ok(length @ COPY_BYTES..)) = read {
+                return Poll::Ready(Ok(block.freeze(length)));
             }
-            match ready!(self.client.poll_read_into(cx, buffer, most)) {
+            let block = next.insert(block);
+            match ready!(read) {
                 Ok(0) | Err(_) => Poll::Ready(Err(BodyError::Gone)),
-                Ok(length) if length < COPY_BYTES => {
-                    let piece = Bytes::copy_from_slice(buffer);
-                    buffer.clear();
-                    Poll::Ready(Ok(piece))
-                }
-                Ok(length) => Poll::Ready(Ok(buffer.split_to(length).freeze())),
+                Ok(length) => Poll::Ready(Ok(Bytes::copy_from_slice(&block.bytes()[..length]))),
             }
         })
     }

@@ -8,6 +8,7 @@
 //! waits for its next request, or that a site holds until there is something to say, costs little more than an idle
 //! socket. An HTTP library keeps its buffers for each connection (some 10 KiB); see docs/decisions/0006.
 
+mod blocks;
 mod body;
 mod body_error;
 mod carry;

@@ -19,7 +19,7 @@ pub struct Limits {
     pub expiry: Duration,
     /// How long a complete upload is kept. None by default, which is until somebody removes it.
     pub retention: Option<Duration>,
-    /// How many bodies may be on their way at a time; 4,096 by default. Each takes at most 64 KiB beside what the store
+    /// How many bodies may be on their way at a time; 4,096 by default. Each takes at most 256 KiB beside what the store
     /// queues.
     pub in_flight: usize,
     /// How long a body may bring nearly nothing, less than [`min_bytes`](Self::min_bytes); 60 s by default. What came is

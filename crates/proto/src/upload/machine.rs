@@ -261,6 +261,13 @@ impl Upload {
         Ok(is_complete)
     }
 
+    /// Whether [`end`](Self::end) will say that the upload is complete, once all that was taken is durable: then that may
+    /// be recorded together with the last bytes.
+    #[must_use]
+    pub fn will_complete(&self, claim: Claim, is_whole: bool) -> bool {
+        self.clone().end(claim, self.pushed, is_whole) == Ok(true)
+    }
+
     /// It is recorded that the upload is complete, and the turn is over.
     ///
     /// # Errors

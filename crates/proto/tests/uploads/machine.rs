@@ -20,7 +20,9 @@ fn write(upload: &mut Upload, body: Body, bytes: u64) -> Result<bool, Refusal> {
     upload.begin(claim, found, &body)?;
     let taken = upload.take(claim, bytes);
     let pushed = upload.pushed();
+    let will_complete = upload.will_complete(claim, taken.is_ok());
     let ended = upload.end(claim, pushed, taken.is_ok());
+    assert_eq!(will_complete, ended == Ok(true));
     taken?;
     if ended? {
         upload.complete(claim)?;
@@ -201,6 +203,7 @@ fn held_bytes_count_when_they_are_right_and_not_before() {
     upload.take(claim, 6).expect("there is room");
     upload.durable(claim, 6);
     assert_eq!(upload.offset(), 0);
+    assert!(!upload.will_complete(claim, true), "nobody knows yet");
     assert_eq!(upload.end(claim, 0, true), Ok(false), "they were wrong");
     assert_eq!((upload.offset(), upload.pushed()), (0, 0));
     let claim = upload.claim();

@@ -12,6 +12,7 @@ use super::super::call::{Broken, Source};
 use super::super::limits::Limits;
 use super::super::store::{MAX_PUSH, StoreError};
 use super::parts::Parts;
+use super::pause::Pause;
 
 /// Moves a body into the store. It is pulled only when the store has room, so a slow disk slows the sender, and what is
 /// not pulled is not read from the network.
@@ -20,6 +21,9 @@ pub(super) struct Flow<'a> {
     body: &'a mut dyn Source,
     on_durable: &'a mut (dyn FnMut(u64) + Send),
     idleness: Idleness,
+    pause: Pause,
+    /// How many bytes were moved since the last pause.
+    moved: usize,
     /// How much of the upload was durable when it was told last.
     told: u64,
 }
@@ -41,8 +45,8 @@ pub(super) enum Outcome {
     Failed(StoreError),
 }
 
-/// How many pieces are moved before others get their turn.
-const BURST: usize = 16;
+/// How many bytes are moved before others get their turn.
+const BURST: usize = 256 * 1024;
 
 impl<'a> Flow<'a> {
     pub(super) fn new(
@@ -52,14 +56,18 @@ impl<'a> Flow<'a> {
         limits: &Limits,
     ) -> Self {
         let told = parts.offset();
-        Self { parts, body, on_durable, idleness: Idleness::new(limits), told }
+        let (idleness, pause) = (Idleness::new(limits), Pause::default());
+        Self { parts, body, on_durable, idleness, pause, moved: 0, told }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         if self.parts.turn.poll_superseded(cx).is_ready() {
             return Poll::Ready(Outcome::Superseded);
         }
-        for _ in 0..BURST {
+        if self.pause.is_on(cx) {
+            return Poll::Pending;
+        }
+        while self.moved < BURST {
             if let Err(error) = self.tell_durable(cx) {
                 return Poll::Ready(Outcome::Failed(error));
             }
@@ -73,6 +81,7 @@ impl<'a> Flow<'a> {
             }
             match self.body.poll_piece(cx) {
                 Poll::Ready(Ok(Some(piece))) => {
+                    self.moved += piece.len().max(1);
                     self.idleness.came += piece.len() as u64;
                     if let Err(outcome) = self.push(piece) {
                         return Poll::Ready(outcome);
@@ -85,7 +94,8 @@ impl<'a> Flow<'a> {
                 }
             }
         }
-        cx.waker().wake_by_ref();
+        self.moved = 0;
+        self.pause.begin(cx);
         Poll::Pending
     }
 

@@ -12,6 +12,7 @@ mod flow;
 mod hashing;
 mod ledger;
 mod parts;
+mod pause;
 mod seats;
 mod sweep;
 mod transfer;

@@ -107,6 +107,9 @@ impl Parts {
 
     /// What counts is durable, and the record says what is so.
     async fn settle(&mut self, verdict: Verdict, is_whole: bool) -> Result<Result<(), Refusal>, StoreError> {
+        // The last bytes, and that they are the last, become durable together: a small upload waits for the disk once less.
+        let is_last = matches!(verdict, Verdict::None)
+            && self.turn.with(|machine, claim| machine.will_complete(claim, is_whole));
         let durable = match verdict {
             Verdict::Wrong => self.writer.roll_back().await?,
             Verdict::Right => {
@@ -114,18 +117,19 @@ impl Parts {
                 self.turn.with(|machine, claim| machine.approve(claim));
                 durable
             }
+            Verdict::None if is_last => {
+                let length = self.turn.with(|machine, _| machine.pushed());
+                self.record_complete(length).await?;
+                self.writer.durable()
+            }
             Verdict::None => self.writer.sync().await?,
         };
         let ended = self.turn.with(|machine, claim| machine.end(claim, durable, is_whole));
         match ended {
             Ok(true) => {
-                let record = Record {
-                    is_complete: true,
-                    length: Some(durable),
-                    expires: self.limits.retention.map(expires_in),
-                    ..self.writer.record().clone()
-                };
-                self.writer.update(record).await?;
+                if !is_last {
+                    self.record_complete(durable).await?;
+                }
                 Ok(self.turn.with(|machine, claim| machine.complete(claim)))
             }
             Ok(false) => {
@@ -139,6 +143,17 @@ impl Parts {
                 Ok(Err(refusal))
             }
         }
+    }
+
+    /// Makes durable what was pushed, and that it is all.
+    async fn record_complete(&mut self, length: u64) -> Result<(), StoreError> {
+        let record = Record {
+            is_complete: true,
+            length: Some(length),
+            expires: self.limits.retention.map(expires_in),
+            ..self.writer.record().clone()
+        };
+        self.writer.update(record).await
     }
 
     /// An upload to which bytes have come is kept for as long again; it is not recorded for every few bytes.

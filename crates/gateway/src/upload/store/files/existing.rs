@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::blocks::{BLOCK, Blocks};
 use super::disk::DiskFile;
 use super::engine::{Engine, Paths};
-use super::sidecar::{Slot, read_table, table_size};
+use super::sidecar::{Slot, Slots, read_table, table_size};
 use super::upload::Opened;
 use crate::upload::store::{Owner, StoreError, UploadId};
 
@@ -30,7 +30,11 @@ pub(super) fn peek(engine: &Engine, id: &UploadId) -> Result<Slot, StoreError> {
 
 /// The slot of an upload that was not given up.
 fn alive(engine: &Engine, id: &UploadId, sidecar: &dyn DiskFile) -> Result<Slot, StoreError> {
-    let slot = Slot::read(sidecar)?.ok_or(StoreError::Dead)?;
+    let slot = match Slot::read(sidecar)? {
+        Slots::Found(slot) => slot,
+        Slots::Unmade => return Err(StoreError::Missing),
+        Slots::Damaged => return Err(StoreError::Dead),
+    };
     if slot.is_dead || slot.record.id != *id || engine.graves.has(id) {
         Err(StoreError::Dead)
     } else {
@@ -44,7 +48,7 @@ pub(super) fn is_over(engine: &Engine, id: &UploadId) -> bool {
     let slot = engine.disk.open(&paths.sidecar).and_then(|sidecar| Slot::read(&*sidecar));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     match slot {
-        Ok(Some(slot)) => {
+        Ok(Slots::Found(slot)) => {
             slot.is_dead && slot.record.expires.is_some_and(|expires| u128::from(expires) <= now)
         }
         _ => false,
@@ -79,6 +83,7 @@ pub(super) fn open(engine: &Engine, id: &UploadId, is_to_write: bool) -> Result<
 fn recover(engine: &Engine, opened: &mut Opened) -> Result<(), StoreError> {
     make_folder_durable(engine, &opened.slot.record.id.owner())?;
     let promised = opened.slot.blocks;
+    opened.slot.mend_table(&*opened.sidecar)?;
     let size = opened.data.size()?;
     if size < promised.end || !is_whole(opened)? {
         return Err(given_up(engine, &*opened.sidecar, opened.slot.clone()));
@@ -87,12 +92,18 @@ fn recover(engine: &Engine, opened: &mut Opened) -> Result<(), StoreError> {
     if size > end.end {
         opened.data.set_size(end.end)?;
     }
-    let next =
-        Slot { sequence: opened.slot.sequence + 1, run: engine.run, blocks: end, ..opened.slot.clone() };
+    let next = Slot {
+        sequence: opened.slot.sequence + 1,
+        run: engine.run,
+        blocks: end,
+        newest: Vec::new(),
+        ..opened.slot.clone()
+    };
     let synced = if size > promised.end { opened.data.sync() } else { Ok(()) };
     let synced = synced.and_then(|()| {
         // The slot that was found may only be in the memory of the system. It must be durable before the other one,
-        // which may be the only one on the disk, is written over. Writing the same bytes again cannot tear it.
+        // which may be the only one on the disk, is written over. Writing the same bytes again cannot tear it. The table
+        // is in the same file.
         opened.slot.write(&*opened.sidecar).map_err(io::Error::other)?;
         opened.sidecar.sync()
     });

@@ -12,11 +12,19 @@ use crate::upload::store::{Owner, Record, StoreError, UploadId};
 
 /// Makes an upload without bytes, durable.
 pub(super) fn create(engine: &Engine, record: &Record) -> Result<Opened, StoreError> {
-    joined(engine, record, Vec::new())
+    made(engine, record, |paths| write_empty(engine, record, paths))
 }
 
 /// Makes an upload out of the durable bytes of others, durable.
 pub(super) fn joined(engine: &Engine, record: &Record, parts: Vec<Reader>) -> Result<Opened, StoreError> {
+    made(engine, record, |paths| write_joined(engine, record, paths, parts))
+}
+
+fn made(
+    engine: &Engine,
+    record: &Record,
+    write: impl FnOnce(&Paths) -> Result<Opened, StoreError>,
+) -> Result<Opened, StoreError> {
     match existing::open(engine, &record.id, false) {
         Err(StoreError::Missing) => {}
         Ok(_) | Err(StoreError::Dead) => return Err(StoreError::Exists),
@@ -24,16 +32,42 @@ pub(super) fn joined(engine: &Engine, record: &Record, parts: Vec<Reader>) -> Re
     }
     let paths = Paths::of(&engine.root, &record.id);
     existing::make_folder_durable(engine, &record.id.owner())?;
-    let result = write_files(engine, record, &paths, parts);
+    let result = write(&paths);
     if result.is_err() {
-        // Whatever is left is nobody's, and goes when the folder is listed.
-        let _ = engine.disk.remove(&paths.new);
-        let _ = engine.disk.remove(&paths.data);
+        // Nobody can tell what of it is there after a crash; none of it must be there without one. Whatever is left is
+        // nobody's, and goes when the folder is listed.
+        for path in [&paths.sidecar, &paths.new, &paths.data] {
+            let _ = engine.disk.remove(path);
+        }
     }
     result
 }
 
-fn write_files(
+/// The sidecar has its name from the beginning on: without a slot that is whole it stands for nothing. The file of the
+/// data has nothing to sync but its name.
+fn write_empty(engine: &Engine, record: &Record, paths: &Paths) -> Result<Opened, StoreError> {
+    let data = engine.disk.create(&paths.data)?;
+    let sidecar = engine.disk.create(&paths.sidecar)?;
+    let slot = first_slot(engine, record, Blocks::default());
+    let table_size = slot.write_first(&*sidecar)?;
+    sidecar.sync()?;
+    engine.disk.sync_folder(&paths.folder)?;
+    Ok(Opened { data, sidecar, slot, table_size })
+}
+
+fn first_slot(engine: &Engine, record: &Record, blocks: Blocks) -> Slot {
+    Slot {
+        sequence: 0,
+        run: engine.run,
+        blocks,
+        is_strict: false,
+        is_dead: false,
+        record: record.clone(),
+        newest: Vec::new(),
+    }
+}
+
+fn write_joined(
     engine: &Engine,
     record: &Record,
     paths: &Paths,
@@ -54,27 +88,14 @@ fn write_files(
             }
         }
     }
-    let slot = Slot {
-        sequence: 0,
-        run: engine.run,
-        blocks,
-        is_strict: false,
-        is_dead: false,
-        record: record.clone(),
-    };
-    slot.write_first(&*sidecar)?;
+    let slot = first_slot(engine, record, blocks);
+    let table_size = slot.write_first(&*sidecar)?.max(table_size);
     data.sync()?;
     sidecar.sync()?;
-    if slot.blocks.end > 0 {
-        // The sidecar's name must not survive without that of the data that it promises.
-        engine.disk.sync_folder(&paths.folder)?;
-    }
+    // The sidecar's name must not survive without that of the data that it promises.
+    engine.disk.sync_folder(&paths.folder)?;
     engine.disk.rename(&paths.new, &paths.sidecar)?;
-    if let Err(error) = engine.disk.sync_folder(&paths.folder) {
-        // Nobody can tell whether it is there after a crash; it must not be there without one.
-        let _ = engine.disk.remove(&paths.sidecar);
-        return Err(error.into());
-    }
+    engine.disk.sync_folder(&paths.folder)?;
     Ok(Opened { data, sidecar, slot, table_size })
 }
 
@@ -110,9 +131,8 @@ pub(super) fn upload_of(owner: &Owner, name: &str) -> Option<(UploadId, bool)> {
 /// Removes what a crash has left of an upload that was never made, or is removed.
 pub(super) fn sweep(engine: &Engine, id: &UploadId) {
     let paths = Paths::of(&engine.root, id);
-    let is_gone =
-        matches!(engine.disk.open(&paths.sidecar), Err(error) if error.kind() == io::ErrorKind::NotFound);
-    if is_gone {
+    if matches!(existing::peek(engine, id), Err(StoreError::Missing)) {
+        let _ = engine.disk.remove(&paths.sidecar);
         let _ = engine.disk.remove(&paths.data);
     }
     let _ = engine.disk.remove(&paths.new);

@@ -8,8 +8,8 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
-use super::blocks::Blocks;
-use super::sidecar::Slot;
+use super::blocks::{BLOCK, Blocks};
+use super::sidecar::{NEWEST, Slot};
 use crate::upload::store::{Record, StoreError};
 
 /// How an upload stands.
@@ -50,8 +50,8 @@ pub(super) struct State {
     pub(super) failure: Option<Failure>,
     pub(super) grave: Grave,
     pub(super) table_size: u64,
-    /// The table has checksums that are not durable.
-    pub(super) is_table_dirty: bool,
+    /// The checksums of the whole blocks up to `written` that no slot has made durable.
+    pub(super) newest: Vec<u32>,
     pub(super) reserved: u64,
     pub(super) room_waker: Option<Waker>,
     pub(super) waiting: Vec<Waker>,
@@ -84,7 +84,7 @@ pub(super) enum Grave {
 /// What a sync makes durable.
 pub(super) struct Plan {
     pub(super) data: bool,
-    /// The table has new checksums.
+    /// The table has more new checksums than a slot.
     pub(super) table: bool,
     pub(super) at: Blocks,
     pub(super) slot: Option<Slot>,
@@ -125,7 +125,7 @@ impl State {
             failure: None,
             grave: Grave::None,
             table_size,
-            is_table_dirty: false,
+            newest: Vec::new(),
             reserved: blocks.end,
             room_waker: None,
             waiting: Vec::new(),
@@ -215,12 +215,13 @@ impl State {
             }
             slot
         });
-        let table = slot.is_some() && std::mem::take(&mut self.is_table_dirty);
+        let table = slot.is_some() && self.newest.len() > NEWEST;
         Plan { data: self.written.end > self.flushed, table, at: self.written, slot }
     }
 
     /// The slot that comes next.
     pub(super) fn slot(&self, run: u64, blocks: Blocks) -> Slot {
+        let newest = self.newest.get(..whole_between(self.durable, blocks)).unwrap_or_default();
         Slot {
             sequence: self.sequence + 1,
             run,
@@ -228,6 +229,7 @@ impl State {
             is_strict: self.is_strict,
             is_dead: false,
             record: self.record.clone(),
+            newest: if newest.len() > NEWEST { Vec::new() } else { newest.to_vec() },
         }
     }
 
@@ -236,6 +238,9 @@ impl State {
         self.flushed = self.flushed.max(plan.at.end);
         let Some(slot) = plan.slot else { return };
         self.sequence = slot.sequence;
+        // Blocks may have been written meanwhile.
+        let durable = whole_between(self.durable, slot.blocks).min(self.newest.len());
+        self.newest.drain(..durable);
         self.durable = slot.blocks;
         self.is_strict_saved = slot.is_strict;
         if self.next_record.as_ref() == Some(&slot.record) {
@@ -254,6 +259,7 @@ impl State {
             self.accepted = blocks.end;
             self.goal = self.goal.min(blocks.end);
             self.written = blocks;
+            self.newest.truncate(whole_between(self.durable, blocks));
             self.flushed = self.flushed.min(blocks.end);
         }
     }
@@ -276,6 +282,11 @@ impl State {
             self.waiting.push(waker.clone());
         }
     }
+}
+
+/// How many blocks become whole on the way from one end to the other.
+fn whole_between(from: Blocks, to: Blocks) -> usize {
+    usize::try_from((to.last_block() - from.last_block()) / BLOCK).unwrap_or(usize::MAX)
 }
 
 impl Failure {

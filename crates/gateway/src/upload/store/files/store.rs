@@ -436,8 +436,10 @@ impl Listing {
             Ok(slot) => Some(Ok(Stored { record: slot.record, offset: slot.blocks.end })),
             Err(StoreError::Io(error)) => Some(Err(StoreError::Io(error))),
             Err(error) => {
-                if matches!(error, StoreError::Dead) {
-                    self.hand.sweep_dead(id);
+                match error {
+                    StoreError::Dead => self.hand.sweep_dead(id),
+                    StoreError::Missing => self.hand.sweep(id),
+                    _ => {}
                 }
                 None
             }

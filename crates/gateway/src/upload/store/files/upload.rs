@@ -220,22 +220,22 @@ impl Upload {
             let mut whole = Vec::new();
             pieces.iter().for_each(|piece| blocks.add(piece, &mut whole));
             if whole.is_empty() {
-                return Ok((table_size, false));
+                return Ok((table_size, whole));
             }
-            Ok((write_table(&*self.sidecar, table_size, from, &whole)?, true))
+            Ok((write_table(&*self.sidecar, table_size, from, &whole)?, whole))
         };
-        let result: Result<(u64, bool), StoreError> = written();
+        let result: Result<(u64, Vec<u32>), StoreError> = written();
         drop(batch);
         let mut state = self.lock();
         let given = std::mem::take(&mut state.in_flight);
         state.is_writing = false;
         match result {
-            Ok((table_size, has_new_checksums)) => {
+            Ok((table_size, whole)) => {
                 state.table_size = table_size;
-                state.is_table_dirty |= has_new_checksums;
                 state.reserved = reserved;
                 if state.failure.is_none() {
                     state.written = blocks;
+                    state.newest.extend(whole);
                 }
             }
             Err(error) => self.fail(&mut state, Failure::of_write(error)),
@@ -264,7 +264,8 @@ impl Upload {
         self.stir_and_wake(&mut state);
     }
 
-    /// The data and the table first: a slot must never say more than what is durable.
+    /// The data first: a slot must never say more than what is durable. The table's new entries are in the slot as well,
+    /// so both become durable by one sync, unless they are too many.
     fn carry_out(&self, plan: &Plan) -> Result<(), Failure> {
         let dead = |error| Failure::Dead(Some(Arc::new(error)));
         if plan.data {

@@ -34,7 +34,7 @@ Examples:
 
 Exit codes:
   0  the connection ended cleanly, whatever its close code, the file is uploaded, or the server was told to end
-  1  the connection failed or ended uncleanly, or an address, a pipe or a file failed
+  1  the connection failed or ended uncleanly, an upload was interrupted, or an address, a pipe or a file failed
   2  the command line cannot work";
 
 /// The commands; each says what it does where its arguments are.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tidegate::Acceptor;
+use tokio::time::timeout;
 
 use crate::assets;
 use crate::chat::Chat;
 use crate::doors::{Door, Doors, Kind, Room};
-use crate::front::{Client, Framing, Handling, Head, Leaving, Reply, Site, open, send};
+use crate::front::{Client, DRAIN, Framing, Handling, Head, Leaving, Reply, Site, open, send};
 use crate::settings::Settings;
 use crate::upload::Reception;
 use crate::uploading::{self, News, is_news};
@@ -80,12 +81,21 @@ impl Common {
         self.reception.as_ref().filter(|reception| reception.serves(path))
     }
 
-    /// Bodies that are on their way come to an end, with what came made durable, and channels after them.
+    /// Bodies that are on their way come to an end, with what came made durable, and channels after them, whose readers
+    /// hear of it so. Where a disk needs too long for that, channels do not wait until there is no time left.
     async fn leave(&self) {
-        if let Some(reception) = &self.reception {
-            reception.uploads().settle().await;
+        let settled = async {
+            if let Some(reception) = &self.reception {
+                reception.uploads().settle().await;
+            }
+        };
+        let mut settled = std::pin::pin!(settled);
+        match timeout(DRAIN / 2, &mut settled).await {
+            Ok(()) => self.doors.leave().await,
+            Err(_) => {
+                tokio::join!(settled, self.doors.leave());
+            }
         }
-        self.doors.leave().await;
     }
 
     /// The door of a channel that is nothing special.

@@ -29,6 +29,8 @@ pub enum Failure {
     Full,
     /// Syncing fails, which says nothing good of what was written before.
     Sync,
+    /// Syncing never comes to an end.
+    Hang,
 }
 
 /// What went through it.
@@ -198,6 +200,9 @@ impl Writer for FaultyWriter {
     fn sync(&mut self) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move {
             self.sync_fails()?;
+            if self.fault.has_failed(|how| matches!(how, Failure::Hang)) {
+                std::future::pending::<()>().await;
+            }
             self.inner.sync().await
         })
     }

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use tidegate::WebSocketStream;
+use tidegate_gateway::Settings;
 use tidegate_gateway::upload::{Limits, Uploads};
 use tidegate_tests::storage::faulty::{Failure, Fault};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
+use crate::peer::Peer;
 use crate::server::{PATCH, Server, TUS, bytes, files};
 
 /// The sender is as fast as the disk, and what waits for it has a bound.
@@ -69,6 +75,34 @@ async fn fails(how: Failure) -> (u16, u16) {
     (first.status, later)
 }
 
+/// When the server goes away, an upload that cannot be made durable keeps nobody else from a Close.
+#[tokio::test]
+async fn a_disk_that_hangs_keeps_no_channel_from_its_end() {
+    let folder = crate::server::Folder::new();
+    let fault = Fault::failing(1, Failure::Hang);
+    let (seen, store) = (fault.seen(), fault.around(files(folder.path()).await));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let settings = Settings::new().uploads(Uploads::new(store, Limits::default()));
+    let (end, wish) = oneshot::channel::<()>();
+    let wished = async move { wish.await.unwrap_or_default() };
+    let server = tokio::spawn(tidegate_gateway::serve_until(listener, settings, wished));
+    let socket = WebSocketStream::connect(format!("ws://{address}/channels/tides")).unwrap();
+    let _opened = socket.opened().await.unwrap();
+    let mut peer = Peer::connect(&address).await;
+    peer.request("POST", "/uploads", &format!("{TUS}upload-length: 1000000\r\n"), b"").await;
+    let path = peer.answer().await.header("location").to_owned();
+    peer.head("PATCH", &path, &format!("{PATCH}upload-offset: 0\r\ncontent-length: 1000000\r\n")).await;
+    peer.send(&bytes(100_000)).await;
+    while seen.pushed.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    end.send(()).unwrap();
+    let info = timeout(Duration::from_secs(60), socket.closed()).await.expect("a Close").unwrap();
+    assert_eq!(info.close_code, 1001);
+    server.await.unwrap().unwrap();
+}
+
 /// A real disk that is really full: eight megabytes of memory, mounted.
 #[cfg(target_os = "linux")]
 #[tokio::test]
@@ -109,7 +143,7 @@ async fn a_slow_disk_does_not_hold_the_next_one_up() {
     let mut old = server.peer().await;
     old.head("PATCH", &path, &format!("{PATCH}upload-offset: 0\r\ncontent-length: 40000000\r\n")).await;
     // As much as fits between here and the disk.
-    let sending = tokio::time::timeout(std::time::Duration::from_millis(700), old.send(&content)).await;
+    let sending = timeout(Duration::from_millis(700), old.send(&content)).await;
     assert!(sending.is_err(), "40 MB in no time");
     let asked = Instant::now();
     let offset = server.offset(&path).await;

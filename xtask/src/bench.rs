@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::Failure;
 use crate::process::read_text;
@@ -86,9 +86,7 @@ fn uploads(workspace: &Workspace, session: &mut Session, arguments: &Arguments) 
     let size = size.to_string();
     let words = &arguments.mode;
     if words.is_empty() || words.iter().any(|word| word == "store") {
-        let build = ["build", "--release", "--package", "tidegate-tests", "--bin", "store-bench"];
-        session.must(&mut workspace.cargo(&build))?;
-        session.must(&mut workspace.command(workspace.release("store-bench"), &[&size]))?;
+        store_alone(workspace, session, &size, arguments.write)?;
     }
     if !words.is_empty() && words.iter().all(|word| word == "store") {
         return Ok(true);
@@ -110,6 +108,48 @@ fn uploads(workspace: &Workspace, session: &mut Session, arguments: &Arguments) 
     command.arg("--npm").arg(npm).arg("--python").arg(python);
     session.must(common(workspace, &target, arguments, &mut command))?;
     Ok(true)
+}
+
+/// The texts with what was found of the store alone: the page, and what the page is made of.
+const STORE_PAGES: [&str; 2] = ["bench/src/uploads/store.md", "docs/benchmarks-uploads.md"];
+
+/// What stands around it.
+const STORE_MARKS: [&str; 2] = ["<!-- begin store -->\n", "<!-- end store -->\n"];
+
+/// The store without HTTP: beside a plain sink, and with small uploads beside large ones.
+fn store_alone(
+    workspace: &Workspace,
+    session: &mut Session,
+    size: &str,
+    is_to_write: bool,
+) -> Result<(), Failure> {
+    let build = ["build", "--release", "--package", "tidegate-tests", "--bin", "store-bench"];
+    session.must(&mut workspace.cargo(&build))?;
+    let mut tables = String::from("\n");
+    for what in [size, "fair"] {
+        let mut command = workspace.command(workspace.release("store-bench"), &[what]);
+        let output = command.stderr(Stdio::inherit()).output().map_err(Failure::because("store-bench"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        session.say(&text)?;
+        if !output.status.success() {
+            return Err(Failure(format!("store-bench {what} has failed")));
+        }
+        text.lines().filter(|line| line.starts_with('|')).for_each(|line| tables += &format!("{line}\n"));
+        tables.push('\n');
+    }
+    for page in STORE_PAGES.iter().filter(|_| is_to_write) {
+        let path = workspace.root.join(page);
+        let old = read_text(&path);
+        let parts = old
+            .split_once(STORE_MARKS[0])
+            .and_then(|(before, rest)| rest.split_once(STORE_MARKS[1]).map(|(_, behind)| (before, behind)));
+        let Some((before, behind)) = parts else {
+            return Err(Failure(format!("{page} has no place for it")));
+        };
+        let new = format!("{before}{}{tables}{}{behind}", STORE_MARKS[0], STORE_MARKS[1]);
+        fs::write(&path, new).map_err(Failure::because(path.display()))?;
+    }
+    Ok(())
 }
 
 fn comparison(workspace: &Workspace, target: &Path, arguments: &Arguments) -> Command {

@@ -144,18 +144,31 @@ fn fair() -> Result<(), Failure> {
             sizes.push(task.await?.map_err(|error| error.to_string())?);
         }
         let (least, most) = (sizes.iter().min().unwrap_or(&0), sizes.iter().max().unwrap_or(&0));
-        println!(
-            "eight bulk uploads: {} to {} MiB, max/min {:.2}",
-            least / MEBIBYTE,
-            most / MEBIBYTE,
-            *most as f64 / *least as f64
-        );
         let p99 = |times: &mut Vec<f64>| {
             times.sort_by(f64::total_cmp);
             times[(times.len() * 99 / 100).min(times.len() - 1)] * 1e3
         };
-        println!("1 MiB alone: {} uploads, p99 {:.0} ms", alone.len(), p99(&mut alone));
-        println!("1 MiB beside them: {} uploads, p99 {:.0} ms", beside.len(), p99(&mut beside));
+        let (alone_p99, beside_p99) = (p99(&mut alone), p99(&mut beside));
+        println!(
+            "\n| eight for {} s, and small ones beside them | found | goal |\n|---|---|---|",
+            FAIR.as_secs()
+        );
+        println!(
+            "| bytes of the eight, most to least ({} MiB to {}) | {:.2} | 1.25 |",
+            most / MEBIBYTE,
+            least / MEBIBYTE,
+            *most as f64 / *least as f64
+        );
+        println!("| 1 MiB alone, p99 of {} | {alone_p99:.1} ms | |", alone.len());
+        println!(
+            "| 1 MiB beside the eight, p50 of {} | {:.1} ms | |",
+            beside.len(),
+            beside[beside.len() / 2] * 1e3
+        );
+        println!(
+            "| 1 MiB beside the eight, p99 | {beside_p99:.1} ms ({:.1} times) | 4 times |",
+            beside_p99 / alone_p99
+        );
         Ok(())
     });
     fs::remove_dir_all(&folder)?;

@@ -46,7 +46,7 @@ pub(super) enum Outcome {
 }
 
 /// How many bytes are moved before others get their turn.
-const BURST: usize = 256 * 1024;
+const BURST: usize = 128 * 1024;
 
 impl<'a> Flow<'a> {
     pub(super) fn new(

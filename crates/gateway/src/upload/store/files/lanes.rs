@@ -11,6 +11,8 @@ pub(super) enum Class {
     Small,
     /// Of any other.
     Bulk,
+    /// The sync of any other.
+    BulkSync,
 }
 
 /// Work that waits, in the order in which it is to be done.
@@ -71,8 +73,8 @@ impl<T> Lanes<T> {
         share.writes.push_back((i64::try_from(bytes).unwrap_or(i64::MAX), work));
     }
 
-    /// The next work; only of a small upload if `only_small`.
-    pub(super) fn take(&mut self, only_small: bool) -> Option<(Class, T)> {
+    /// The next work; only of a small upload if `only_small`, and no sync of a large one unless `may_sync`.
+    pub(super) fn take(&mut self, only_small: bool, may_sync: bool) -> Option<(Class, T)> {
         let is_turn_of_bulk = self.ahead >= AHEAD && !only_small;
         if !is_turn_of_bulk && let Some(work) = self.small.pop_front() {
             self.ahead += 1;
@@ -82,19 +84,21 @@ impl<T> Lanes<T> {
             return None;
         }
         self.ahead = 0;
-        if let Some(work) = self.take_bulk() {
-            return Some((Class::Bulk, work));
+        if let Some(bulk) = self.take_bulk(may_sync) {
+            return Some(bulk);
         }
         self.small.pop_front().map(|work| (Class::Small, work))
     }
 
-    fn take_bulk(&mut self) -> Option<T> {
-        let sync_first = !self.synced || self.round.is_empty();
-        self.synced = sync_first && !self.syncs.is_empty();
-        if self.synced {
-            return self.syncs.pop_front();
+    fn take_bulk(&mut self, may_sync: bool) -> Option<(Class, T)> {
+        let is_turn_of_sync = may_sync && (!self.synced || self.round.is_empty());
+        self.synced = is_turn_of_sync && !self.syncs.is_empty();
+        if !self.synced
+            && let Some(work) = self.take_write()
+        {
+            return Some((Class::Bulk, work));
         }
-        self.take_write().or_else(|| self.syncs.pop_front())
+        if may_sync { self.syncs.pop_front().map(|work| (Class::BulkSync, work)) } else { None }
     }
 
     fn take_write(&mut self) -> Option<T> {
@@ -136,11 +140,11 @@ mod tests {
     fn run(lanes: &mut Lanes<(u64, usize)>, rounds: usize) -> HashMap<u64, usize> {
         let mut done = HashMap::new();
         for _ in 0..rounds {
-            let Some((class, (who, bytes))) = lanes.take(false) else { break };
+            let Some((class, (who, bytes))) = lanes.take(false, true) else { break };
             *done.entry(who).or_default() += bytes;
             match class {
                 Class::Bulk => lanes.add_write(owner(who / 100), bytes, (who, bytes)),
-                Class::Small => {}
+                Class::Small | Class::BulkSync => {}
             }
         }
         done
@@ -183,10 +187,20 @@ mod tests {
         lanes.add_write(owner(1), 1, "bulk");
         lanes.add_sync("sync");
         (0..20).for_each(|_| lanes.add_small("small"));
-        let order: Vec<_> = std::iter::from_fn(|| lanes.take(false)).map(|(_, work)| work).collect();
+        let order: Vec<_> = std::iter::from_fn(|| lanes.take(false, true)).map(|(_, work)| work).collect();
         assert_eq!(order[..4], ["small"; 4]);
         assert_eq!((order[4], order[9]), ("sync", "bulk"));
         assert_eq!(order.len(), 22);
+    }
+
+    #[test]
+    fn syncs_wait_until_they_may_come() {
+        let mut lanes = Lanes::new();
+        lanes.add_sync("sync");
+        assert_eq!(lanes.take(false, false), None);
+        lanes.add_write(owner(1), 1, "write");
+        assert_eq!(lanes.take(false, false), Some((Class::Bulk, "write")));
+        assert_eq!(lanes.take(false, true), Some((Class::BulkSync, "sync")));
     }
 
     #[test]
@@ -194,8 +208,8 @@ mod tests {
         let mut lanes = Lanes::new();
         lanes.add_write(owner(1), 1, "bulk");
         lanes.add_sync("sync");
-        assert_eq!(lanes.take(true), None);
+        assert_eq!(lanes.take(true, true), None);
         lanes.add_small("small");
-        assert_eq!(lanes.take(true), Some((Class::Small, "small")));
+        assert_eq!(lanes.take(true, true), Some((Class::Small, "small")));
     }
 }

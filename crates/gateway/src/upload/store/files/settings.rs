@@ -6,6 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub(super) threads: usize,
+    pub(super) bulk_syncs: usize,
     pub(super) queue_bytes: usize,
     pub(super) total_queue_bytes: usize,
     pub(super) checkpoint_bytes: u64,
@@ -16,6 +17,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             threads: 8,
+            bulk_syncs: 1,
             queue_bytes: 1024 * 1024,
             total_queue_bytes: 64 * 1024 * 1024,
             checkpoint_bytes: 16 * 1024 * 1024,
@@ -30,6 +32,14 @@ impl Settings {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(3);
+        self
+    }
+
+    /// How many uploads of more than 1 MiB are synced at a time; 1 unless set, at least 1. A smaller one waits for all that
+    /// the disk was given before it, so more make small uploads slow; a disk that is far away may need more to be busy.
+    #[must_use]
+    pub fn bulk_syncs(mut self, syncs: usize) -> Self {
+        self.bulk_syncs = syncs.max(1);
         self
     }
 

@@ -79,7 +79,7 @@ impl Files {
         let lock = locked(&*disk, &root.join("lock"))?;
         let run = u64::from_le_bytes(random()?);
         let room = Room::new(settings.total_queue_bytes);
-        let pool = Arc::new(Pool::start(settings.threads)?);
+        let pool = Arc::new(Pool::start(settings.threads, settings.bulk_syncs)?);
         let engine = Engine {
             disk,
             root: root.to_owned(),
@@ -170,7 +170,11 @@ impl Hand {
         if self.live.find(&record.id).is_some() {
             return Err(StoreError::Exists);
         }
-        self.write_to(made::create(&self.engine, record)?)
+        let made = {
+            let _small = self.pool.small();
+            made::create(&self.engine, record)?
+        };
+        self.write_to(made)
     }
 
     /// `None`: it is open already.

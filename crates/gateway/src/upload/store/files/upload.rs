@@ -127,12 +127,17 @@ impl Upload {
         state.settle();
         let settings = &self.engine.settings;
         let class = if state.accepted <= SMALL { Class::Small } else { Class::Bulk };
-        if state.wants_write(settings.checkpoint_bytes, self.engine.room.is_scarce()) {
+        let step = settings.checkpoint_bytes / 2;
+        // Large uploads that share a disk give it less at a time, so that a small one waits less long.
+        let is_half_full = state.written.end.saturating_sub(state.flushed) >= step;
+        let is_enough = is_half_full && self.pool.are_syncs_scarce();
+        let limit = if is_enough { step } else { settings.checkpoint_bytes };
+        if state.wants_write(limit, self.engine.room.is_scarce()) {
             state.is_writing = true;
             let bytes = state.pending_bytes.min(settings.queue_bytes);
             self.pool.write(class, self.id.owner(), bytes, Task::Write(Arc::clone(self)));
         }
-        if state.wants_sync(settings.checkpoint_bytes / 2) {
+        if state.wants_sync(step) {
             state.is_syncing = true;
             self.pool.sync(class, Task::Sync(Arc::clone(self)));
         }

@@ -8,7 +8,7 @@ use crate::workspace::Workspace;
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask crash --kills 1000\n  cargo xtask crash --server --kills 50\n\nTakes about \
-    a minute for 1000 kills; with the server, six seconds for each.\n\nExit status: 0 nothing was lost, 1 something \
+    a minute for 1000 kills; with the server, three seconds for each.\n\nExit status: 0 nothing was lost, 1 something \
     was, 2 it could not be tried."
 )]
 pub(crate) struct Arguments {

@@ -39,8 +39,10 @@ async fn run(words: &[&str]) -> Result<(), String> {
             let (rounds, seed) = (number(count)?, number(seed)?);
             let again = kills::kill_both_on_and_on(&program, &mut ceph, rounds, seed, tell).await;
             drop(ceph);
+            // What the server has, and what its gateway was asked, is worth a look when something is lost.
+            let again = again.map_err(|error| format!("{error}; see {}", folder.display()))?;
             let _ = std::fs::remove_dir_all(&folder);
-            report(count, "kills of writer and server", again?);
+            report(count, "kills of writer and server", again);
             Ok(())
         }
         ["cuts", count, seed] => {

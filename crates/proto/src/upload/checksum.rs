@@ -20,11 +20,13 @@ pub enum Algorithm {
     Sha1,
     /// SHA-256.
     Sha256,
+    /// SHA-512.
+    Sha512,
 }
 
 impl Algorithm {
     /// All that are known, the ones that are best known first.
-    pub const ALL: [Self; 4] = [Self::Sha1, Self::Sha256, Self::Md5, Self::Crc32c];
+    pub const ALL: [Self; 5] = [Self::Sha1, Self::Sha256, Self::Sha512, Self::Md5, Self::Crc32c];
 
     /// Its name in `Upload-Checksum` and `Tus-Checksum-Algorithm`.
     #[must_use]
@@ -34,6 +36,7 @@ impl Algorithm {
             Self::Md5 => "md5",
             Self::Sha1 => "sha1",
             Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
         }
     }
 
@@ -45,6 +48,7 @@ impl Algorithm {
             Self::Md5 => 16,
             Self::Sha1 => 20,
             Self::Sha256 => 32,
+            Self::Sha512 => 64,
         }
     }
 }

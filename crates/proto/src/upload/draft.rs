@@ -274,7 +274,8 @@ fn content_digest(headers: &HeaderMap) -> Result<Option<Checksum>, BadHead> {
 }
 
 /// The algorithms of RFC 9530 §5 and §7.2 that are known here, the best one first.
-const DIGESTS: [(&str, Algorithm); 4] = [
+const DIGESTS: [(&str, Algorithm); 5] = [
+    ("sha-512", Algorithm::Sha512),
     ("sha-256", Algorithm::Sha256),
     ("sha", Algorithm::Sha1),
     ("md5", Algorithm::Md5),

@@ -161,11 +161,15 @@ fn rfc_9530_s2_a_content_digest_is_the_checksum_of_the_body() {
     assert_eq!((digest.algorithm, digest.value), (Algorithm::Sha256, vec![0; 32]));
     let several = with(&format!("md5=:AAAAAAAAAAAAAAAAAAAAAA==:, unixsum=3;x, sha-256=:{zeros}:"));
     assert_eq!(several.map(|digest| digest.map(|digest| digest.algorithm)), Ok(Some(Algorithm::Sha256)));
-    assert_eq!(with("sha-512=:AA==:"), Ok(None), "what is not known may be ignored");
+    let longest = format!("sha-256=:{zeros}:, sha-512=:{}==:", "A".repeat(86));
+    let digest = with(&longest).expect("it is one").expect("it is known");
+    assert_eq!((digest.algorithm, digest.value), (Algorithm::Sha512, vec![0; 64]));
+    assert_eq!(with("id-sha-512=:AA==:"), Ok(None), "what is not known may be ignored");
     assert_eq!(with("x=(1 \"a\" :AA==:);y, z=@1;q=%\"f\", w=tok/en, v=1.25, u"), Ok(None));
     for digest in [
         "sha-256",
         "sha-256=:AA==:",
+        "sha-512=:AA==:",
         "sha-256=AA",
         "sha-256=:?:",
         "=",

@@ -2,7 +2,7 @@
 
 use md5::Md5;
 use sha1::{Digest, Sha1};
-use sha2::Sha256;
+use sha2::{Sha256, Sha512};
 use tidegate_proto::upload::{Algorithm, Checksum};
 
 use super::super::command::Expected;
@@ -15,6 +15,7 @@ enum Hasher {
     Md5(Md5),
     Sha1(Sha1),
     Sha256(Sha256),
+    Sha512(Sha512),
 }
 
 impl Hashing {
@@ -47,6 +48,7 @@ impl Hasher {
             Algorithm::Md5 => Self::Md5(Md5::new()),
             Algorithm::Sha1 => Self::Sha1(Sha1::new()),
             Algorithm::Sha256 => Self::Sha256(Sha256::new()),
+            Algorithm::Sha512 => Self::Sha512(Sha512::new()),
         }
     }
 
@@ -56,6 +58,7 @@ impl Hasher {
             Self::Md5(_) => Algorithm::Md5,
             Self::Sha1(_) => Algorithm::Sha1,
             Self::Sha256(_) => Algorithm::Sha256,
+            Self::Sha512(_) => Algorithm::Sha512,
         }
     }
 
@@ -65,6 +68,7 @@ impl Hasher {
             Self::Md5(hash) => hash.update(bytes),
             Self::Sha1(hash) => hash.update(bytes),
             Self::Sha256(hash) => hash.update(bytes),
+            Self::Sha512(hash) => hash.update(bytes),
         }
     }
 
@@ -74,6 +78,7 @@ impl Hasher {
             Self::Md5(hash) => hash.finalize().to_vec(),
             Self::Sha1(hash) => hash.finalize().to_vec(),
             Self::Sha256(hash) => hash.finalize().to_vec(),
+            Self::Sha512(hash) => hash.finalize().to_vec(),
         }
     }
 }
@@ -81,6 +86,9 @@ impl Hasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SHA512: &str = "d9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274a\
+        d27fcd5811b313d681f7e55ec02d73d499c95455b6b5bb503acf574fba8ffe85";
 
     /// The digests of `123456789` that the catalogues of checksums have.
     #[test]
@@ -90,6 +98,7 @@ mod tests {
             (Algorithm::Md5, "25f9e794323b453885f5181f1b624d0b"),
             (Algorithm::Sha1, "f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
             (Algorithm::Sha256, "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"),
+            (Algorithm::Sha512, SHA512),
         ];
         for (algorithm, digits) in known {
             let value: Vec<u8> = (0..digits.len() / 2)

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use object_store::{GetOptions, ObjectMeta, ObjectStore, PutMode, PutOptions, UpdateVersion};
+use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
 use serde::{Deserialize, Serialize};
 
 use super::bucket::{Bucket, meaning};
@@ -14,6 +14,9 @@ pub(super) struct Manifest {
     pub(super) record: Record,
     /// Which writer wrote it: a newer one has a higher number.
     pub(super) fence: u64,
+    /// A number that no other writer has, in hexadecimal digits.
+    #[serde(default)]
+    pub(super) writer: String,
     /// How many bytes each part has, but for the last of a complete upload.
     pub(super) part_bytes: u64,
     /// The multipart upload, once there is a whole part.
@@ -44,6 +47,7 @@ impl Manifest {
         Self {
             record,
             fence: 0,
+            writer: String::new(),
             part_bytes,
             multipart: None,
             parts: Vec::new(),
@@ -86,8 +90,19 @@ impl Manifest {
         Ok((serde_json::from_slice(&bytes).map_err(|_| StoreError::Dead)?, meta))
     }
 
+    /// It is from another writer from now on.
+    pub(super) fn take_over(&mut self) -> Result<(), StoreError> {
+        let mut number = [0; 16];
+        getrandom::fill(&mut number).map_err(io::Error::from)?;
+        self.writer = format!("{:032x}", u128::from_be_bytes(number));
+        Ok(())
+    }
+
     /// Writes it in the place of the version that is known, or as the first. When there is another one meanwhile, that
     /// stays.
+    ///
+    /// A failure may be the answer to a repetition, or the answer may be lost: whether it was written, what is there
+    /// tells, since no other writer writes the same.
     pub(super) async fn put(
         &self,
         bucket: &Bucket,
@@ -96,11 +111,17 @@ impl Manifest {
         let json = serde_json::to_vec(self).map_err(io::Error::other)?;
         let mode = version.map_or(PutMode::Create, |version| bucket.instead_of(version));
         let options = PutOptions { mode, ..PutOptions::default() };
-        let put = bucket.objects.put_opts(&bucket.manifest(&self.record.id), json.into(), options).await;
-        match put {
-            Ok(put) => Ok(put.into()),
+        let place = bucket.manifest(&self.record.id);
+        let error = match bucket.objects.put_opts(&place, json.clone().into(), options).await {
+            Ok(put) => return Ok(put.into()),
+            Err(error) => error,
+        };
+        let Ok(got) = bucket.objects.get(&place).await else { return Err(meaning(error)) };
+        let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
+        match got.bytes().await {
+            Ok(bytes) if bytes == json => Ok(version),
             // A manifest that is gone was removed by somebody else.
-            Err(error) => Err(meaning(error)),
+            _ => Err(meaning(error)),
         }
     }
 }

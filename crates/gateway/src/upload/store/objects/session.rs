@@ -43,9 +43,10 @@ impl Session {
     /// Creates an upload.
     pub(super) async fn create(
         bucket: Bucket,
-        manifest: Manifest,
+        mut manifest: Manifest,
         memory: Arc<Semaphore>,
     ) -> Result<Self, StoreError> {
+        manifest.take_over()?;
         let version = manifest.put(&bucket, None).await?;
         Ok(Self::new(bucket, manifest, version, memory))
     }
@@ -59,6 +60,7 @@ impl Session {
         loop {
             let (mut manifest, version) = Manifest::get(&bucket, id).await?;
             manifest.fence += 1;
+            manifest.take_over()?;
             match manifest.put(&bucket, Some(version)).await {
                 Ok(version) => {
                     let mut session = Self::new(bucket, manifest, version, memory);

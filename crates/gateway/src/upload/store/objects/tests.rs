@@ -90,3 +90,21 @@ async fn a_writer_that_was_asleep_replaces_no_part_of_the_one_that_went_on() {
     let bytes = bucket.objects.get(&bucket.data(&id)).await.unwrap().bytes().await.unwrap();
     assert_eq!(bytes, [of(b'a', PART), of(b'b', PART + 5)].concat());
 }
+
+#[tokio::test]
+async fn a_write_that_is_repeated_is_told_from_that_of_another_writer() {
+    let bucket = bucket();
+    let mut mine = manifest(None);
+    mine.take_over().unwrap();
+    let first = mine.put(&bucket, None).await.unwrap();
+    // The same once more, as when the first answer was lost.
+    assert_eq!(mine.put(&bucket, None).await.unwrap().e_tag, first.e_tag);
+    mine.fence += 1;
+    let second = mine.put(&bucket, Some(first.clone())).await.unwrap();
+    assert_eq!(mine.put(&bucket, Some(first.clone())).await.unwrap().e_tag, second.e_tag);
+    let mut other = mine.clone();
+    other.take_over().unwrap();
+    assert!(matches!(other.put(&bucket, None).await, Err(StoreError::Exists)));
+    assert!(matches!(other.put(&bucket, Some(first)).await, Err(StoreError::Fenced)));
+    assert_eq!(Manifest::get(&bucket, &mine.record.id).await.unwrap().0.writer, mine.writer);
+}

@@ -161,8 +161,11 @@ impl ObjectWriter {
             inner.queue.push_back(Message::Order(order, sender));
         }
         self.desk.news.notify_one();
-        // The task drops what it can no longer do.
-        done.await.unwrap_or(Err(StoreError::Fenced))?;
+        match done.await {
+            Ok(done) => done?,
+            // The task drops what it can no longer do, and has said why.
+            Err(_) => return Err(self.desk.lock().check().err().unwrap_or(StoreError::Fenced)),
+        }
         Ok(self.desk.lock().durable)
     }
 }

@@ -1,4 +1,5 @@
-//! Clients of uploads against `tidegate serve` and `tidegate demo`: the command, the browser package, and the pages.
+//! Clients of uploads against `tidegate serve` and `tidegate demo`: the command, the browser package, the pages, and those
+//! of others in a browser.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -6,6 +7,7 @@ mod browser;
 mod command;
 mod interrupted;
 mod package;
+mod pages;
 #[path = "../cli/process.rs"]
 #[allow(dead_code, reason = "the tests of the other commands use more of it")]
 mod process;
@@ -13,3 +15,4 @@ mod proxy;
 mod refused;
 mod scene;
 mod secure;
+mod still;

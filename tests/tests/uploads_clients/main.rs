@@ -6,6 +6,7 @@
 mod browser;
 mod command;
 mod interrupted;
+mod others;
 mod package;
 mod pages;
 #[path = "../cli/process.rs"]

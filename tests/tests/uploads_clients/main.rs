@@ -14,6 +14,7 @@ mod pages;
 mod process;
 mod proxy;
 mod refused;
+mod reload;
 mod scene;
 mod secure;
 mod still;

@@ -53,6 +53,19 @@ class Pages {
     await this.#pages.get(tab).evaluate((selector) => document.querySelector(selector).click(), selector);
   }
 
+  /** Drops a file of the disk on an element; in Chromium, where a test can. */
+  async drop({ tab, selector, path }) {
+    const page = this.#pages.get(tab);
+    await page.bringToFront();
+    const { x, y } = await (await page.$(selector)).clickablePoint();
+    const session = await page.createCDPSession();
+    const data = { items: [], files: [path], dragOperationsMask: 1 };
+    for (const type of ['dragEnter', 'dragOver', 'drop']) {
+      await session.send('Input.dispatchDragEvent', { type, x, y, data });
+    }
+    await session.detach();
+  }
+
   async visit({ tab, url }) {
     await this.#pages.get(tab).goto(url);
   }

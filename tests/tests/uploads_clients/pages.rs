@@ -49,8 +49,18 @@ impl Browser {
         self.ask("evaluate", json!({ "tab": tab, "expression": expression })).await
     }
 
+    /// Evaluates what has no value.
+    pub(crate) async fn run(&self, tab: &str, expression: &str) {
+        self.evaluate(tab, expression).await;
+    }
+
     pub(crate) async fn click(&self, tab: &str, selector: &str) {
         self.ask("click", json!({ "tab": tab, "selector": selector })).await;
+    }
+
+    /// Drops a file of the disk on an element; in Chromium alone.
+    pub(crate) async fn drop(&self, tab: &str, selector: &str, path: &str) {
+        self.ask("drop", json!({ "tab": tab, "selector": selector, "path": path })).await;
     }
 
     /// Makes a file in a page, the same each time, and gives its hash.

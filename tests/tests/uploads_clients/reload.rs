@@ -44,14 +44,16 @@ const HANDLES: &str = r#"() => new Promise((resolve) => {
     };
 })"#;
 
+const FIRST_BUTTON: &str = r##"document.querySelector("#rows .upload button").textContent"##;
+
 fn is(state: &str) -> String {
     format!(r##"document.querySelector("#rows .upload")?.dataset.state === "{state}""##)
 }
 
 /// Starts an upload, and leaves the page in the middle of it. Comes back when the network has.
-async fn is_left(scene: &Scene, browser: &Browser, start: &str) {
+async fn is_left(scene: &Scene, browser: &Browser, start: impl Future<Output = ()>) {
     scene.proxy.hold_after(HELD);
-    browser.evaluate("mine", start).await;
+    start.await;
     tokio::task::block_in_place(|| scene.proxy.until_held());
     browser.until("mine", &format!("{DURABLE} >= 66")).await;
     browser.visit("mine", "about:blank").await;
@@ -78,7 +80,7 @@ async fn the_same_file_goes_on(name: &str) {
     let browser = Browser::launch(name).await;
     browser.open("mine", &scene.proxy.url("/upload.html")).await;
     let expected = browser.make_file("mine", "film.mkv", LENGTH).await;
-    is_left(&scene, &browser, &choose("#files")).await;
+    is_left(&scene, &browser, browser.run("mine", &choose("#files"))).await;
     browser.open("other", &scene.proxy.url("/upload.html")).await;
     browser.until("other", &is("waiting")).await;
     browser.picture("mine", &format!("{name}-choose-again")).await;
@@ -104,7 +106,7 @@ async fn what_is_discarded_is_gone(name: &str) {
     let browser = Browser::launch(name).await;
     browser.open("mine", &scene.proxy.url("/upload.html")).await;
     browser.make_file("mine", "film.mkv", LENGTH).await;
-    is_left(&scene, &browser, &choose("#files")).await;
+    is_left(&scene, &browser, browser.run("mine", &choose("#files"))).await;
     let url = browser.evaluate("mine", "JSON.parse(localStorage.getItem('tidegate-uploads'))[0].url").await;
     let ask = format!("fetch({url}, {{ method: 'HEAD', headers: {{ 'Tus-Resumable': '1.0.0' }} }})");
     assert_eq!(browser.evaluate("mine", &format!("{ask}.then(({{ status }}) => status)")).await, 200);
@@ -141,12 +143,25 @@ async fn chromium_keeps_the_way_to_a_file() {
     let browser = Browser::launch("chromium").await;
     browser.open("mine", &scene.proxy.url("/upload.html")).await;
     let expected = browser.make_file("mine", "film.mkv", LENGTH).await;
-    is_left(&scene, &browser, CHOOSE_WITH_HANDLE).await;
-    let text = r##"document.querySelector("#rows .upload button").textContent"##;
-    assert_eq!(browser.evaluate("mine", text).await, "Go on");
+    is_left(&scene, &browser, browser.run("mine", CHOOSE_WITH_HANDLE)).await;
+    assert_eq!(browser.evaluate("mine", FIRST_BUTTON).await, "Go on");
     assert_eq!(browser.evaluate("mine", &format!("({HANDLES})()")).await, 1);
     browser.picture("mine", "chromium-go-on").await;
     browser.click("mine", "#rows .upload button").await;
     is_whole(&scene, &browser, &expected, "chromium").await;
     browser.until("mine", &format!("({HANDLES})().then((count) => count === 0)")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_keeps_the_way_to_a_file_that_was_dropped() {
+    let scene = Scene::demo("dropped");
+    let browser = Browser::launch("chromium").await;
+    browser.open("mine", &scene.proxy.url("/upload.html")).await;
+    let (path, expected) = scene.file("film.mkv", LENGTH);
+    is_left(&scene, &browser, browser.drop("mine", "#drop", &path)).await;
+    // Here the browser would ask, and nobody can answer. The same file is taken without that.
+    assert_eq!(browser.evaluate("mine", FIRST_BUTTON).await, "Go on");
+    assert_eq!(browser.evaluate("mine", &format!("({HANDLES})()")).await, 1);
+    browser.drop("mine", "#drop", &path).await;
+    is_whole(&scene, &browser, &expected, "chromium").await;
 }

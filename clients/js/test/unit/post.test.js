@@ -40,10 +40,7 @@ function world() {
   const poster = new Poster(
     session,
     { url: "ws://x/y?z=%20", platform, random: () => 0.5 },
-    {
-      onPosted: () => (told.posted += 1),
-      onGone: () => (told.gone += 1),
-    },
+    { onPosted: () => (told.posted += 1), onGone: () => (told.gone += 1) },
   );
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   const answer = async (/** @type {number} */ status, /** @type {any} */ headers = {}) => {

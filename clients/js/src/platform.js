@@ -50,7 +50,7 @@ const NATIVE = "Deno" in globalThis ? undefined : /** @type {any} */ (globalThis
 export function platformWith(given = {}) {
   const global = /** @type {any} */ (globalThis);
   return {
-    WebSocket: global.WebSocket,
+    WebSocket: global.WebSocket ?? NoWebSocket,
     WebSocketStream: NATIVE?.[OURS] ? undefined : NATIVE,
     fetch: (...request) => global.fetch(...request),
     setTimeout: (run, milliseconds) => global.setTimeout(run, milliseconds),
@@ -58,4 +58,11 @@ export function platformWith(given = {}) {
     now: () => global.performance.now(),
     ...given,
   };
+}
+
+/** What Node 20 has. */
+class NoWebSocket {
+  constructor() {
+    throw new TypeError("this runtime has no WebSocket: give one as platform.WebSocket");
+  }
 }

@@ -1,73 +1,40 @@
 /** The page of the uploads: files that are dropped or chosen, and what others upload. */
 
 import { UploadRow } from "./upload_row.js";
-import { byId, storage } from "./dom.js";
+import { byId } from "./dom.js";
+import { dropped, fingerprintOf, onChosen } from "./chosen.js";
+import { remembered, whenChanged } from "./kept.js";
 import { startTerminal } from "./terminal.js";
 import { startViewer } from "./viewer.js";
 
-/**
- * What a reload leaves of an upload. A page cannot keep a file, so it is to be chosen again.
- *
- * @typedef {object} Remembered
- * @property {string} fingerprint
- * @property {string} name
- * @property {number} size
- * @property {number} durable
- */
-
-const KEY = "tidegate-uploads";
-const MOST_REMEMBERED = 50;
-
-const kept = storage("localStorage");
 /** @type {Map<string, UploadRow>} by the fingerprints of their files */
 const rows = new Map();
 
-/** @returns {Remembered[]} */
-function remembered() {
-  try {
-    const list = JSON.parse(kept.get(KEY) ?? "[]");
-    return Array.isArray(list) ? list.filter(({ fingerprint, name }) => fingerprint && name) : [];
-  } catch {
-    return [];
-  }
-}
-
-function remember() {
-  const unfinished = [...rows.values()].filter((row) => !row.isOver);
-  const list = unfinished.slice(-MOST_REMEMBERED).map(({ fingerprint, name, size, durable }) => {
-    return { fingerprint, name, size, durable };
-  });
-  kept.set(KEY, JSON.stringify(list));
-}
-
-/** @param {Remembered} what */
+/** @param {import("./kept.js").Remembered} what */
 function show(what) {
-  const row = new UploadRow(what, { onchange: remember, onremove: () => rows.delete(what.fingerprint) });
+  const row = new UploadRow(what, () => rows.delete(what.fingerprint));
   rows.set(what.fingerprint, row);
   byId("rows", HTMLUListElement).prepend(row.element);
   return row;
 }
 
-/** @param {Iterable<File>} files */
+/** @param {import("./chosen.js").Chosen[]} files */
 function take(files) {
-  for (const file of files) {
-    const { name, size, lastModified } = file;
-    const fingerprint = [name, size, lastModified].join(" ");
+  for (const chosen of files) {
+    const { name, size, lastModified: changed } = chosen.file;
+    const fingerprint = fingerprintOf(chosen.file);
     let row = rows.get(fingerprint);
     if (!row || row.isOver) {
       row?.element.remove();
-      row = show({ fingerprint, name, size, durable: 0 });
+      row = show({ fingerprint, name, size, changed, durable: 0, url: "" });
     }
-    row.start(file);
+    row.start(chosen);
   }
 }
 
 function startDropping() {
-  const [drop, input] = [byId("drop", HTMLLabelElement), byId("files", HTMLInputElement)];
-  input.addEventListener("change", () => {
-    take(input.files ?? []);
-    input.value = "";
-  });
+  const drop = byId("drop", HTMLLabelElement);
+  onChosen(byId("files", HTMLInputElement), take);
   // Anywhere on the page, so that a file that misses the field does not take its place.
   addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -76,14 +43,27 @@ function startDropping() {
   addEventListener("dragleave", ({ relatedTarget }) => {
     if (!relatedTarget) delete drop.dataset.over;
   });
-  addEventListener("drop", (event) => {
+  addEventListener("drop", async (event) => {
     event.preventDefault();
     delete drop.dataset.over;
-    take(event.dataTransfer?.files ?? []);
+    take(await dropped(event.dataTransfer));
   });
 }
 
-for (const what of remembered()) show(what);
+/** What another tab has finished, or given up, nobody goes on with here. */
+function followOtherTabs() {
+  whenChanged(() => {
+    const left = new Set(remembered().map(({ fingerprint }) => fingerprint));
+    for (const [fingerprint, row] of rows) {
+      if (row.state !== "waiting" || left.has(fingerprint)) continue;
+      row.element.remove();
+      rows.delete(fingerprint);
+    }
+  });
+}
+
+for (const what of remembered()) show(what).recall();
 startDropping();
+followOtherTabs();
 startViewer();
 startTerminal();

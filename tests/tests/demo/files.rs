@@ -10,9 +10,11 @@ async fn every_file_of_the_page_is_served_with_its_type() {
     let modules = [
         "app",
         "chat",
+        "chosen",
         "dom",
         "firehose",
         "hello",
+        "kept",
         "lane",
         "links",
         "plot",

@@ -1,75 +1,7 @@
 //! The pages of the demo in real browsers.
 
-use std::path::PathBuf;
-
-use serde_json::{Value, json};
-use tidegate_tests::program::Program;
-use tidegate_tests::tools;
-
+use crate::pages::Browser;
 use crate::scene::{MIB, Scene};
-
-struct Browser {
-    program: Program,
-}
-
-impl Browser {
-    async fn launch(name: &str) -> Self {
-        let browser = Self { program: Program::start(&tools::node(), "pages.mjs") };
-        browser.ask("launch", json!({ "browser": name })).await;
-        browser
-    }
-
-    async fn ask(&self, action: &str, arguments: Value) -> Value {
-        let what = format!("{action} {arguments}");
-        self.program.ask(action, arguments).await.unwrap_or_else(|error| panic!("{what}: {error}"))
-    }
-
-    async fn open(&self, tab: &str, url: &str) {
-        self.ask("open", json!({ "tab": tab, "url": url, "width": 1100, "height": 1250 })).await;
-    }
-
-    async fn until(&self, tab: &str, expression: &str) {
-        let arguments = json!({ "tab": tab, "expression": expression });
-        if let Err(error) = self.program.ask("until", arguments).await {
-            let shown = self.evaluate(tab, "document.body.innerText").await;
-            panic!("until {expression}: {error}; {tab} shows {shown}");
-        }
-    }
-
-    async fn evaluate(&self, tab: &str, expression: &str) -> Value {
-        self.ask("evaluate", json!({ "tab": tab, "expression": expression })).await
-    }
-
-    async fn click(&self, tab: &str, selector: &str) {
-        self.ask("click", json!({ "tab": tab, "selector": selector })).await;
-    }
-
-    /// Makes a file in a page, the same each time, and gives its hash.
-    async fn make_file(&self, tab: &str, name: &str, bytes: u64) -> String {
-        let hash = self.evaluate(tab, &format!("({FILE})({name:?}, {bytes})")).await;
-        hash.as_str().unwrap().to_owned()
-    }
-
-    /// For somebody to look at, where there is a folder for it.
-    async fn picture(&self, tab: &str, name: &str) {
-        let Some(folder) = std::env::var_os("TIDEGATE_PICTURES").map(PathBuf::from) else { return };
-        let path = folder.join(format!("uploads-{name}.png"));
-        self.ask("screenshot", json!({ "tab": tab, "path": path.to_str().unwrap() })).await;
-    }
-}
-
-/// Puts a file into `window.file`.
-const FILE: &str = r#"async (name, bytes) => {
-    const words = new Uint32Array(bytes / 4);
-    let x = 0x9e3779b9;
-    for (let index = 0; index < words.length; index += 1) {
-        x ^= x << 13; x ^= x >>> 17; x ^= x << 5;
-        words[index] = x;
-    }
-    window.file = new File([words], name, { type: "video/x-matroska", lastModified: 1000000000000 });
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", words));
-    return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}"#;
 
 const DROP: &str = r##"(() => {
     const dataTransfer = new DataTransfer();
@@ -124,12 +56,12 @@ async fn a_file_goes_up(name: &str) {
     });
     assert!(held >= 1, "{held} cuts in {name}");
     // The page is left in the middle, and loaded anew.
-    browser.ask("visit", json!({ "tab": "mine", "url": "about:blank" })).await;
+    browser.visit("mine", "about:blank").await;
     scene.proxy.cut_all();
     scene.proxy.release();
     // Now and then: every cut costs a pause, and a browser on a busy machine has only so long.
     scene.proxy.cut_within(Some(20 * MIB));
-    browser.ask("visit", json!({ "tab": "mine", "url": scene.proxy.url("/upload.html") })).await;
+    browser.visit("mine", &scene.proxy.url("/upload.html")).await;
     browser.until("mine", &is("#rows", "waiting")).await;
     assert!(browser.evaluate("mine", DURABLE).await.as_u64() >= Some(25));
     browser.picture("mine", &format!("{name}-reloaded")).await;

@@ -21,6 +21,11 @@ fn start(url: &str, file: &str, options: &Value) -> Child {
     child
 }
 
+/// Uploads a file, and gives what it came to.
+pub(crate) fn run(url: &str, file: &str, options: &Value) -> Value {
+    end(start(url, file, options))
+}
+
 /// What it came to.
 fn end(child: Child) -> Value {
     let output = child.wait_with_output().unwrap();
@@ -34,7 +39,7 @@ fn a_file_arrives_whole_however_often_it_is_cut() {
     for (options, name) in [(json!({}), "one"), (json!({ "parallel": 3 }), "many")] {
         let (file, expected) = scene.file(name, 4 * MIB + 1);
         scene.proxy.cut_within(Some(700_000));
-        let result = end(start(&scene.url(), &file, &options));
+        let result = run(&scene.url(), &file, &options);
         let url = result["url"].as_str().unwrap_or_else(|| panic!("{result}"));
         assert_eq!(scene.download(url), expected);
         assert_eq!(result["durableDecreased"], false, "{result}");

@@ -1,9 +1,10 @@
-//! A proxy of TCP that cuts connections, and holds them where a test wants something to happen in the middle.
+//! A proxy of TCP that cuts connections, lets them stand still, and holds them where a test wants something to happen in
+//! the middle.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ struct State {
     target: SocketAddr,
     /// Each connection ends after at most so many bytes to the server.
     cut_within: Option<u64>,
+    /// Each of the next so many connections that lasts so long stands still in place of that.
+    stalls: u64,
     /// Behind so many bytes in all, nothing more goes to the server.
     hold_at: u64,
     is_holding: bool,
@@ -44,6 +47,7 @@ impl Proxy {
         let state = State {
             target,
             cut_within: None,
+            stalls: 0,
             hold_at: u64::MAX,
             is_holding: false,
             is_over: false,
@@ -85,6 +89,17 @@ impl Proxy {
     /// Connections end after at most so many bytes from now on, or by themselves.
     pub(crate) fn cut_within(&self, bytes: Option<u64>) {
         self.shared.state.lock().unwrap().cut_within = bytes;
+    }
+
+    /// As often as this, a connection that comes so far stands still from now on in place of being cut: it takes nothing
+    /// more and gives nothing, and neither end is told.
+    pub(crate) fn stall(&self, times: u64) {
+        self.shared.state.lock().unwrap().stalls = times;
+    }
+
+    /// How many connections are still to stand still.
+    pub(crate) fn stalls_left(&self) -> u64 {
+        self.shared.state.lock().unwrap().stalls
     }
 
     /// How often a connection was cut.
@@ -157,13 +172,17 @@ impl Shared {
         self.state.lock().unwrap().connections.insert(peer, both);
         let (mut from_server, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
         let left = cut_within.map_or(u64::MAX, |within| 1 + self.below(within));
+        let is_still = AtomicBool::new(false);
         thread::scope(|scope| {
-            scope.spawn(move || {
-                let _ = std::io::copy(&mut from_server, &mut to_client);
+            scope.spawn(|| {
+                copy_until(&is_still, &mut from_server, &mut to_client);
+                if is_still.load(Ordering::SeqCst) {
+                    self.until_over();
+                }
                 // What the client still sends is read on, until it cannot be passed on.
                 let _ = to_client.shutdown(Shutdown::Write);
             });
-            if self.pass(&client, &server, left) {
+            if self.pass(&client, &server, left, &is_still) {
                 let _ = server.shutdown(Shutdown::Write);
             } else {
                 [&client, &server].into_iter().for_each(break_off);
@@ -173,7 +192,13 @@ impl Shared {
     }
 
     /// Passes on at most `left` bytes; tells whether the client has ended by itself.
-    fn pass(&self, mut client: &TcpStream, mut server: &TcpStream, mut left: u64) -> bool {
+    fn pass(
+        &self,
+        mut client: &TcpStream,
+        mut server: &TcpStream,
+        mut left: u64,
+        is_still: &AtomicBool,
+    ) -> bool {
         let mut buffer = [0; 16 * 1024];
         while let Ok(read @ 1..) = client.read(&mut buffer) {
             if !self.may_pass() {
@@ -186,11 +211,30 @@ impl Shared {
             self.passed.fetch_add(count as u64, Ordering::SeqCst);
             left -= count as u64;
             if left == 0 {
-                self.state.lock().unwrap().cuts += 1;
+                self.end_or_stand_still(is_still);
                 return false;
             }
         }
         true
+    }
+
+    fn end_or_stand_still(&self, is_still: &AtomicBool) {
+        let mut state = self.state.lock().unwrap();
+        if state.stalls > 0 {
+            state.stalls -= 1;
+            is_still.store(true, Ordering::SeqCst);
+            drop(state);
+            self.until_over();
+        } else {
+            state.cuts += 1;
+        }
+    }
+
+    fn until_over(&self) {
+        let mut state = self.state.lock().unwrap();
+        while !state.is_over {
+            state = self.changed.wait(state).unwrap();
+        }
     }
 
     /// Waits while nothing may pass.
@@ -216,5 +260,15 @@ impl Shared {
         x ^= x << 17;
         self.random.store(x, Ordering::Relaxed);
         (x >> 11) % limit
+    }
+}
+
+/// Copies what comes, unless the connection stands still.
+fn copy_until(is_still: &AtomicBool, from: &mut TcpStream, to: &mut TcpStream) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        if is_still.load(Ordering::SeqCst) || to.write_all(&buffer[..read]).is_err() {
+            return;
+        }
     }
 }

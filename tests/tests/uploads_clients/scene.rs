@@ -16,7 +16,7 @@ pub(crate) const MIB: u64 = 1024 * 1024;
 pub(crate) struct Scene {
     folder: PathBuf,
     server: Tidegate,
-    command: &'static str,
+    words: Vec<String>,
     address: SocketAddr,
     pub(crate) proxy: Proxy,
 }
@@ -24,20 +24,26 @@ pub(crate) struct Scene {
 impl Scene {
     /// `tidegate serve`.
     pub(crate) fn new(name: &str) -> Self {
-        Self::of(name, "serve")
+        Self::of(name, &["serve"])
     }
 
     /// `tidegate demo`.
     pub(crate) fn demo(name: &str) -> Self {
-        Self::of(name, "demo")
+        Self::of(name, &["demo"])
     }
 
-    fn of(name: &str, command: &'static str) -> Self {
+    /// `tidegate serve`, for pages of another origin.
+    pub(crate) fn open_to(name: &str, origin: &str) -> Self {
+        Self::of(name, &["serve", "--allow-origin", origin])
+    }
+
+    fn of(name: &str, words: &[&str]) -> Self {
         let folder = std::env::temp_dir().join(format!("tidegate-uploads-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
-        let (server, address) = serve(&folder, command);
-        Self { folder, server, command, address, proxy: Proxy::start(address) }
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+        let (server, address) = serve(&folder, &words);
+        Self { folder, server, words, address, proxy: Proxy::start(address) }
     }
 
     /// Where uploads are created, behind the proxy.
@@ -99,7 +105,7 @@ impl Scene {
     pub(crate) fn kill_server(&mut self) {
         self.server.signal("KILL");
         self.server.finish();
-        (self.server, self.address) = serve(&self.folder, self.command);
+        (self.server, self.address) = serve(&self.folder, &self.words);
         self.proxy.leads_to(self.address);
     }
 
@@ -135,10 +141,10 @@ impl Drop for Scene {
     }
 }
 
-fn serve(folder: &Path, command: &str) -> (Tidegate, SocketAddr) {
+fn serve(folder: &Path, words: &[String]) -> (Tidegate, SocketAddr) {
     let uploads = folder.join("uploads");
-    let words = [command, "--listen", "127.0.0.1:0", "--uploads", uploads.to_str().unwrap()];
-    let mut server = Tidegate::start(words);
+    let more = ["--listen", "127.0.0.1:0", "--uploads", uploads.to_str().unwrap()];
+    let mut server = Tidegate::start(words.iter().map(String::as_str).chain(more));
     let url = server.stdout_line();
     (server, url.trim_start_matches("http://").parse().unwrap())
 }

@@ -47,6 +47,18 @@ export function behindFrames(bytes, count) {
   return bytes.subarray(at);
 }
 
+/** As many of some whole frames as have so many bytes together, but one at least. @param {Uint8Array} bytes @param {number} most */
+export function firstFrames(bytes, most) {
+  let count = 1;
+  let end = endOf(bytes, 0);
+  for (let next = end; next < bytes.length; count += 1) {
+    next = endOf(bytes, end);
+    if (next > most) break;
+    end = next;
+  }
+  return { bytes: bytes.subarray(0, end), count };
+}
+
 /** @param {Uint8Array} bytes @param {number} at */
 function endOf(bytes, at) {
   const end = frameEnd(bytes, at);

@@ -1,6 +1,6 @@
 import { joined } from "../credits/frame.js";
 import { Violation } from "../credits/violation.js";
-import { behindFrames, countFrames } from "./frames.js";
+import { behindFrames, countFrames, firstFrames } from "./frames.js";
 
 /** How much is kept before nothing new is sent (docs/sessions.md, section 6). */
 export const REPLAY_BYTES = 262_144;
@@ -76,7 +76,7 @@ export class Replay {
   /**
    * The frames behind those acknowledged, for a POST.
    *
-   * @param {number} maxBytes at least as many as a batch has
+   * @param {number} maxBytes more, where a frame has more
    * @returns {{ bytes: Uint8Array<ArrayBuffer>, count: number }}
    */
   body(maxBytes) {
@@ -85,10 +85,11 @@ export class Replay {
     let count = 0;
     let left = maxBytes;
     for (const batch of this.#batches) {
-      if (batch.bytes.length > left) break;
+      if (batch.bytes.length > left && count > 0) break;
+      const first = batch.bytes.length > left ? firstFrames(batch.bytes, left) : batch;
       left -= batch.bytes.length;
-      count += batch.count;
-      parts.push(batch.bytes);
+      count += first.count;
+      parts.push(first.bytes);
     }
     return { bytes: joined(parts), count };
   }

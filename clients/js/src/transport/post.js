@@ -23,6 +23,10 @@ export class Poster {
   #answer = Promise.resolve();
   /** @type {any} */
   #timer;
+  /** The most that a body has: less where something on the way takes less. */
+  #most = MAX_BYTES;
+  /** Since when, by what may be something on the way, nothing is taken. @type {number | undefined} */
+  #refusedSince;
 
   /**
    * @param {import("../session/machine.js").Session} session
@@ -79,13 +83,14 @@ export class Poster {
   farewell() {
     this.stop();
     const { bytes } = this.#session.replay.body(KEEPALIVE_BYTES);
-    this.#request(bytes, { keepalive: true }).catch(() => {});
+    const isShort = bytes.length <= KEEPALIVE_BYTES;
+    this.#request(isShort ? bytes : new Uint8Array(), { keepalive: true }).catch(() => {});
   }
 
   async #post() {
     const { replay } = this.#session;
     const from = replay.acknowledged;
-    const { bytes, count } = replay.body(MAX_BYTES);
+    const { bytes, count } = replay.body(this.#most);
     const position = this.#session.position();
     const abort = new AbortController();
     this.#inFlight = abort;
@@ -94,7 +99,7 @@ export class Poster {
     try {
       const response = await this.#request(bytes, { signal: abort.signal });
       response.body?.cancel().catch(() => {});
-      if (this.#inFlight === abort) delay = this.#answered(response, from, count, position);
+      if (this.#inFlight === abort) delay = this.#answered(response, { from, count, bytes, position });
     } catch {
       if (this.#inFlight === abort) delay = this.#backoff.next();
     }
@@ -116,32 +121,46 @@ export class Poster {
 
   /**
    * @param {Response} response
-   * @param {number} from
-   * @param {number} count
-   * @param {{ received: number, bytes: number }} position
+   * @param {{ from: number, count: number, bytes: Uint8Array, position: { received: number, bytes: number } }} sent
    * @returns {number} how long to wait before the next
    */
-  #answered(response, from, count, position) {
+  #answered(response, { from, count, bytes, position }) {
     const { pushed } = this.#session.replay;
     const said = response.headers.get(POSITION);
     const { status, isLost, retryAfterMs } = refusalOf(response);
     if (isLost) return this.#gone();
-    const has = said === null ? (response.ok ? from + count : from) : Number(said);
+    // Where a page may not read the position, it still sees a 204. No other answer without one says that it was taken:
+    // a captive portal says 200 to everything.
+    const isTaken = said === null ? status === 204 : response.ok;
+    const has = said === null ? (isTaken ? from + count : from) : Number(said);
     // It has lost what it had acknowledged, or has what was never sent: it is another session.
     const isSame = Number.isSafeInteger(has) && has >= from && has <= pushed;
     if (!isSame) return this.#gone();
     this.#session.acknowledged(has);
-    if (response.ok) {
+    if (isTaken) {
       this.#session.told(position);
       this.#backoff.reset();
+      this.#refusedSince = undefined;
       this.#events.onPosted();
       return has > from || count === 0 ? 0 : this.#backoff.next();
     }
+    if (status === 413 && count > 1) {
+      this.#most = bytes.length / 2;
+      return 0;
+    }
+    if (REFUSALS.has(status) && (said !== null || this.#isRefusedForLong())) return this.#gone();
     if (retryAfterMs !== undefined) return Math.max(retryAfterMs, 1);
     const isFirst = this.#backoff.tries === 0;
     const wait = this.#backoff.next();
     // A gateway whose server is just coming back; or the server tells from where to go on.
     return isFirst && (status === 502 || status === 409) ? 0 : wait;
+  }
+
+  /** A firewall or a proxy that refuses what the server would take may come to its senses, while the session is kept. */
+  #isRefusedForLong() {
+    const now = this.#platform.now();
+    this.#refusedSince ??= now;
+    return now - this.#refusedSince >= this.#session.keepMs;
   }
 
   #gone() {
@@ -169,6 +188,9 @@ const POSITION = "tidegate-position";
 /** The longest body of a POST, and of one that outlives its page (Fetch, section 4.6: 64 KiB). */
 const MAX_BYTES = 262_144;
 const KEEPALIVE_BYTES = 60_000;
+
+/** What is final, if the server says it. */
+const REFUSALS = new Set([400, 401, 403, 405, 413, 414, 415, 431]);
 
 /** So much that came is acknowledged by a POST of its own. */
 export const ACK_BYTES = 65_536;

@@ -54,7 +54,8 @@ import { localStore } from "./store.js";
  * @property {UploadStore | null} [store] `localStorage`, where there is one, if not given; null for none
  * @property {number} [patience] how many milliseconds to go on trying while nothing gets through: 300,000 if not given,
  *   Infinity is allowed
- * @property {number} [silence] after how many milliseconds without a byte a request counts as lost; 60,000 if not given
+ * @property {number} [silence] after how many milliseconds a request counts as lost that stands still: no byte of it goes,
+ *   and no answer comes. Then the server is asked what it has, and the upload goes on from there. 30,000 if not given
  * @property {Partial<UploadPlatform>} [platform] what to use in place of the runtime's own
  */
 
@@ -148,4 +149,4 @@ const NO_STORE = { get: () => null, set: () => {}, delete: () => {} };
 const CHUNK_BYTES = 16 * 1024 * 1024;
 const MOST_PARTS = 64;
 const PATIENCE_MS = 300_000;
-const SILENCE_MS = 60_000;
+const SILENCE_MS = 30_000;

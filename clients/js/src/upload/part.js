@@ -21,6 +21,8 @@ export class Part {
   #signal;
   /** The most that the next request carries: less where connections break, since browsers repeat some by themselves. */
   #chunk;
+  /** How few that are, however bad the network is, unless the application wants fewer. */
+  #least = LEAST_CHUNK;
 
   /**
    * @param {Common} common
@@ -32,7 +34,12 @@ export class Part {
     this.#bytes = bytes;
     this.#isOneOfMany = isOneOfMany;
     this.#signal = signal;
-    this.#chunk = common.choices.chunkSize;
+    const { chunkSize, platform } = common.choices;
+    this.#chunk = chunkSize;
+    if (platform.XMLHttpRequest) return;
+    // Nobody tells how far a request is, so each has to be over before it counts as standing still.
+    this.#chunk = Math.min(chunkSize, LEAST_CHUNK);
+    this.#least = LEAST_CHUNK_UNSEEN;
   }
 
   /** Uploads it, from where it is. @returns {Promise<string>} its URL */
@@ -86,7 +93,8 @@ export class Part {
     const onAbort = () => control.abort(this.#signal.reason);
     this.#signal.addEventListener("abort", onAbort);
     if (this.#signal.aborted) onAbort();
-    let moved = choices.platform.now();
+    const began = choices.platform.now();
+    let moved = began;
     const onSent = (/** @type {number} */ bytes) => {
       moved = choices.platform.now();
       progress.set(this.#number, at, bytes);
@@ -99,10 +107,11 @@ export class Part {
     try {
       const more = { signal: control.signal, onSent };
       const now = await server.append(memory.parts[this.#number], at, body, more);
-      this.#chunk = Math.min(this.#chunk * 2, choices.chunkSize);
+      const isQuick = choices.platform.now() - began < choices.silence / 4;
+      if (isQuick || choices.platform.XMLHttpRequest) this.#chunk = Math.min(this.#chunk * 2, choices.chunkSize);
       return now;
     } catch (error) {
-      const half = Math.max(Math.floor(body.size / 2), LEAST_CHUNK);
+      const half = Math.max(Math.floor(body.size / 2), this.#least);
       if (error instanceof Passing) this.#chunk = Math.min(half, choices.chunkSize);
       // A file that has changed looks like a lost connection.
       if (error instanceof Passing && error.status === 0) await readable(body);
@@ -123,8 +132,8 @@ async function readable(body) {
   }
 }
 
-/** How few bytes a request carries, however bad the network is, unless the application wants fewer. */
 const LEAST_CHUNK = 1024 * 1024;
+const LEAST_CHUNK_UNSEEN = 64 * 1024;
 
 /** How long nothing may have moved when the network comes back. */
 const STILL_MS = 3000;

@@ -7,7 +7,11 @@
  * @property {number} total
  */
 
-/** Counts for all parts together. */
+/**
+ * Counts for all parts together.
+ *
+ * @internal
+ */
 export class Progress {
   /** For each part what is durable, and what is on its way. @type {[number, number][]} */
   #parts = [];

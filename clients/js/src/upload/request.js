@@ -15,7 +15,7 @@ import { Passing } from "./error.js";
  * @typedef {object} How
  * @property {import("./options.js").UploadPlatform} platform
  * @property {"same-origin" | "include"} credentials
- * @property {number} silence
+ * @property {number} silence milliseconds; the request counts as lost when nothing has moved for so long
  * @property {AbortSignal} signal
  * @property {(bytes: number) => void} onSent how much of the body has gone
  */
@@ -36,6 +36,7 @@ function byXhr({ method, url, headers, body }, { platform, credentials, silence,
   return new Promise((resolve, reject) => {
     const xhr = new /** @type {typeof XMLHttpRequest} */ (platform.XMLHttpRequest)();
     let timer = /** @type {any} */ (undefined);
+    let sent = 0;
     let isOver = false;
     const end = (/** @type {() => void} */ settle) => {
       if (isOver) return;
@@ -51,14 +52,16 @@ function byXhr({ method, url, headers, body }, { platform, credentials, silence,
     const onAbort = () => giveUp(signal.reason);
     const watch = () => {
       platform.clearTimeout(timer);
-      timer = platform.setTimeout(() => giveUp(silent(silence)), silence);
+      timer = after(silence, platform, giveUp);
     };
     xhr.open(method, url);
     xhr.withCredentials = credentials === "include";
     for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value);
     if (body) {
       xhr.upload.onprogress = ({ loaded }) => {
-        if (isOver) return;
+        // Only what moves is a sign of life.
+        if (isOver || loaded <= sent) return;
+        sent = loaded;
         watch();
         onSent(Math.min(loaded, body.size));
       };
@@ -81,9 +84,8 @@ async function byFetch({ method, url, headers, body }, { platform, credentials, 
   const onAbort = () => control.abort(signal.reason);
   signal.addEventListener("abort", onAbort);
   if (signal.aborted) onAbort();
-  // It does not tell how far it is, so the time is that of a slow line.
-  const most = silence + ((body?.size ?? 0) / SLOW_BYTES_PER_SECOND) * 1000;
-  const timer = platform.setTimeout(() => control.abort(silent(most)), most);
+  // It does not tell how far it is, so this is the time for all of it; `Part` sends as much as goes in that time.
+  const timer = after(silence, platform, (why) => control.abort(why));
   try {
     const response = await platform.fetch(url, { method, headers, body, credentials, signal: control.signal });
     const text = await response.text();
@@ -99,9 +101,14 @@ async function byFetch({ method, url, headers, body }, { platform, credentials, 
   }
 }
 
-/** @param {number} milliseconds */
-function silent(milliseconds) {
-  return new Passing(`nothing has moved for ${Math.round(milliseconds / 1000)} s`);
+/**
+ * @param {number} silence
+ * @param {import("./options.js").UploadPlatform} platform
+ * @param {(why: Passing) => void} giveUp
+ */
+function after(silence, platform, giveUp) {
+  const why = `nothing has moved for ${silence / 1000} s`;
+  return platform.setTimeout(() => giveUp(new Passing(why)), Math.min(silence, LONGEST_TIMER_MS));
 }
 
 /** @param {string} text */
@@ -110,5 +117,6 @@ function reasonOf(text) {
   return line.length > MOST_OF_REASON || line.startsWith("<") ? "" : line.trim();
 }
 
-const SLOW_BYTES_PER_SECOND = 8 * 1024;
+/** A timer of more than 31 bits goes off at once. */
+const LONGEST_TIMER_MS = 0x7fff_ffff;
 const MOST_OF_REASON = 256;

@@ -27,11 +27,14 @@ export class Server {
 
   /** Joins complete parts. @param {string[]} parts @returns {Promise<Created>} */
   async join(parts) {
-    const { origin } = new URL(this.#choices.url);
+    const { file, silence, url } = this.#choices;
+    const { origin } = new URL(url);
     // As paths, which is what servers compare.
     const paths = parts.map((part) => (part.startsWith(`${origin}/`) ? part.slice(origin.length) : part));
     const headers = { "Upload-Concat": `final;${paths.join(" ")}`, ...this.#metadata() };
-    return this.#created(await this.#ask("POST", this.#choices.url, headers));
+    // It may have to copy all the bytes before it answers; to ask again would have it copy them again.
+    const more = { silence: silence + file.size / JOINED_BYTES_PER_MS };
+    return this.#created(await this.#ask("POST", url, headers, undefined, more));
   }
 
   /** How an upload stands. @param {string} upload @returns {Promise<Standing>} */
@@ -96,14 +99,14 @@ export class Server {
    * @param {string} url
    * @param {Record<string, string>} headers
    * @param {Blob} [body]
-   * @param {{ signal?: AbortSignal, onSent?: (bytes: number) => void }} [more]
+   * @param {{ signal?: AbortSignal, silence?: number, onSent?: (bytes: number) => void }} [more]
    */
-  async #ask(method, url, headers, body, { signal = this.#choices.signal, onSent = () => {} } = {}) {
-    const { platform, credentials, silence } = this.#choices;
+  async #ask(method, url, headers, body, more) {
+    const { platform, credentials, signal, silence } = this.#choices;
     const isOwn = new URL(url).origin === new URL(this.#choices.url).origin;
     const given = isOwn ? await this.#choices.headers() : {};
     const all = { ...given, ...headers, "Tus-Resumable": "1.0.0" };
-    return ask({ method, url, headers: all, body }, { platform, credentials, silence, signal, onSent });
+    return ask({ method, url, headers: all, body }, { platform, credentials, signal, silence, onSent() {}, ...more });
   }
 }
 
@@ -128,6 +131,8 @@ const PASSING = new Set([408, 409, 423, 425, 429, 460]);
 /** Of those from 500 on. 507 is a disk that is full, which a person should know. */
 const LASTING = new Set([501, 505, 507]);
 const LONGEST_WAIT_MS = 60_000;
+/** How fast a server joins parts, at least. */
+const JOINED_BYTES_PER_MS = 16 * 1024;
 
 /** @param {import("./request.js").Answer} answer */
 function said({ status, reason }) {

@@ -25,6 +25,8 @@ export class TusPeer {
   weather = () => false;
   /** Cuts a PATCH after so many bytes, and keeps them. @type {() => number} */
   cutAfter = () => Infinity;
+  /** Whether a PATCH that is to be cut stands still instead. */
+  isStill = false;
   /** What goes before the path in a `Location`. */
   base = "";
   origin = "";
@@ -120,7 +122,10 @@ export class TusPeer {
       this.received += kept.length;
       end += kept.length;
       left -= kept.length;
-      if (left === 0) return void request.socket.destroy();
+      if (left > 0) continue;
+      // Nothing more is read, and nothing answered.
+      if (this.isStill) await new Promise(() => {});
+      return void request.socket.destroy();
     }
     response.writeHead(204, { "Upload-Offset": end }).end();
   }

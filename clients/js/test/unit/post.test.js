@@ -15,6 +15,7 @@ function world() {
   /** @type {{ run: () => void, ms: number }[]} */
   const timers = [];
   const told = { posted: 0, gone: 0 };
+  const clock = { now: 0 };
   const session = new Session({ onFrames: () => {}, onAcknowledged: () => {} });
   const attach = (/** @type {Buffer} */ more) => {
     const down = session.incoming({
@@ -30,6 +31,7 @@ function world() {
       asked.push({ from, received, count: countFrames(body), keepalive });
       return new Promise((resolve, reject) => pending.push({ resolve, reject }));
     },
+    now: () => clock.now,
     setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => timers.push({ run, ms }),
     clearTimeout: (/** @type {number} */ timer) => {
       if (timer) timers[timer - 1] = { run: () => {}, ms: NaN };
@@ -38,10 +40,7 @@ function world() {
   const poster = new Poster(
     session,
     { url: "ws://x/y?z=%20", platform, random: () => 0.5 },
-    {
-      onPosted: () => (told.posted += 1),
-      onGone: () => (told.gone += 1),
-    },
+    { onPosted: () => (told.posted += 1), onGone: () => (told.gone += 1) },
   );
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   const answer = async (/** @type {number} */ status, /** @type {any} */ headers = {}) => {
@@ -64,7 +63,7 @@ function world() {
     for (let index = 0; index < count; index += 1) session.push(new Uint8Array(frame(0x10, "m")));
     poster.wake();
   };
-  return { asked, told, session, poster, attach, answer, breakOff, wait, write };
+  return { asked, told, clock, session, poster, attach, answer, breakOff, wait, write };
 }
 
 const at = (/** @type {number} */ position) => ({ "tidegate-position": `${position}` });
@@ -104,6 +103,61 @@ test("an answer that is lost: the same again, after a while", async () => {
   assert.equal(asked.length, 6);
   await answer(502);
   assert.deepEqual([asked.length, await wait()], [6, [500]]);
+});
+
+test("what something on the way says is nothing of the session, for as long as that is kept", async () => {
+  const { asked, told, clock, session, poster, answer, wait, write } = world();
+  poster.start();
+  write(1);
+  // A captive portal, a firewall, a gateway: the same again, each time.
+  const statuses = [200, 201, 302, 400, 401, 403, 404, 405, 410, 413, 414, 415, 429, 431, 500];
+  for (const status of statuses) {
+    await answer(status);
+    await wait();
+  }
+  assert.equal(asked.length, 1 + statuses.length);
+  assert.ok(asked.every(({ from, count }) => from === 0 && count === 1));
+  assert.deepEqual([told.gone, told.posted, session.replay.acknowledged], [0, 0, 0]);
+  clock.now += session.keepMs - 1;
+  await answer(403);
+  await wait();
+  assert.equal(told.gone, 0);
+  await answer(204, at(1));
+  // That was taken, so the time begins anew.
+  assert.deepEqual([told.gone, told.posted, session.replay.acknowledged], [0, 1, 1]);
+  write(1);
+  clock.now += session.keepMs;
+  await answer(403);
+  await wait();
+  assert.equal(told.gone, 0);
+  clock.now += session.keepMs;
+  await answer(413);
+  assert.equal(told.gone, 1);
+});
+
+test("what the server itself refuses, it will not take", async () => {
+  for (const status of [400, 401, 403, 405, 413, 414, 415, 431]) {
+    const { told, poster, answer, write } = world();
+    poster.start();
+    write(1);
+    await answer(status, at(0));
+    assert.equal(told.gone, 1, `${status}`);
+  }
+});
+
+test("where a body is too long, half of it goes at once, down to one frame", async () => {
+  for (const headers of [{}, at(0)]) {
+    const { asked, told, session, poster, answer } = world();
+    // One batch of four frames, and two of one.
+    const message = frame(0x10, "m".repeat(40_000));
+    session.push(new Uint8Array(Buffer.concat([message, message, message, message])));
+    for (let count = 0; count < 2; count += 1) session.push(new Uint8Array(message));
+    poster.start();
+    for (let tries = 0; tries < 2; tries += 1) await answer(413, headers);
+    assert.deepEqual(asked.map(({ count }) => count), [6, 3, 1]);
+    for (let position = 1; position <= 6; position += 1) await answer(204, at(position));
+    assert.deepEqual([asked.length, told.gone, session.replay.isEmpty], [8, 0, true]);
+  }
 });
 
 test("something carries the session anew: at once, however long the next try would have waited", async () => {

@@ -9,7 +9,7 @@ const MIB = 1024 * 1024;
 /** The pauses are asked for, and not made. @type {{ platform: any }} */
 const IMPATIENT = {
   platform: {
-    setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => setTimeout(run, ms > 30_000 ? ms : 0),
+    setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => setTimeout(run, ms >= 30_000 ? ms : 0),
   },
 };
 
@@ -153,6 +153,38 @@ test("a server that falls silent is tried again", async (t) => {
   const { url } = await upload(new Blob([bytes]), peer.url, { silence: 100, ...IMPATIENT, platform: undefined });
   assert.equal(hash(peer.bytes(url)), hash(bytes));
   assert.equal(peer.count("PATCH"), 3);
+});
+
+test("a request that stands still is given up, and nothing of it is sent again", async (t) => {
+  const peer = await start(t);
+  const bytes = randomBytes(4 * MIB);
+  let still = 3;
+  peer.isStill = true;
+  peer.cutAfter = () => (still-- > 0 ? 100_000 : Infinity);
+  const whys = /** @type {string[]} */ ([]);
+  const onretry = (/** @type {Error} */ { message }) => whys.push(message);
+  const { url } = await upload(new Blob([bytes]), peer.url, { silence: 500, onretry });
+  assert.equal(hash(peer.bytes(url)), hash(bytes));
+  assert.deepEqual(whys.slice(0, 3), Array(3).fill("nothing has moved for 0.5 s"));
+  assert.equal(peer.received, bytes.length);
+});
+
+test("nobody waits for ever, unless that is asked for", async (t) => {
+  const peer = await start(t);
+  const times = /** @type {number[]} */ ([]);
+  const platform = {
+    setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => {
+      times.push(ms);
+      return setTimeout(run, ms);
+    },
+  };
+  const file = new Blob([randomBytes(64 * 1024)]);
+  await upload(file, peer.url, { platform, parallel: 2 });
+  // Two parts are created and filled; the request that joins them may take longer, by what the server may copy.
+  assert.deepEqual(times, [30_000, 30_000, 30_000, 30_000, 30_004]);
+  times.length = 0;
+  await upload(file, peer.url, { platform, silence: Infinity });
+  assert.deepEqual(times, [2 ** 31 - 1, 2 ** 31 - 1]);
 });
 
 test("an upload that the server has lost begins anew, some times", async (t) => {

@@ -48,8 +48,8 @@ pub(crate) struct UploadArgs {
     /// The private key of the client certificate, a PEM file
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// How long nothing may move before a connection counts as lost
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    /// How long a request may stand still before its connection counts as lost, and another one goes on
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_seconds)]
     pub(crate) timeout: Duration,
     /// How long to go on trying while nothing gets through
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = parse_seconds)]

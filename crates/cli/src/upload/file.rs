@@ -33,6 +33,9 @@ const CHECKED_CHUNK_BYTES: u64 = 16 * 1024 * 1024;
 /// How often an upload that the server has lost is begun anew by one command.
 const MAX_ANEW: usize = 3;
 
+/// How fast a server joins parts, at least.
+const JOINED_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
+
 /// How long removing what is not wanted any more may take: it expires in any case.
 const REMOVING: Duration = Duration::from_secs(5);
 
@@ -178,8 +181,12 @@ impl<'a> FileJob<'a> {
     async fn join(&self, uploads: &[Url]) -> Result<Url, Trouble> {
         let mut patience = Patience::new(self.args.patience, &self.board);
         let mut lane = Lane::default();
+        // It may have to copy all the bytes before it answers; to ask again would have it copy them again.
+        let mut server = self.server.clone();
+        let joining = Duration::from_secs(self.source.stamp.size / JOINED_BYTES_PER_SECOND);
+        server.way.silence = server.way.silence.saturating_add(joining);
         let url = loop {
-            match self.server.join(&mut lane, uploads, Some(&self.source.name)).await {
+            match server.join(&mut lane, uploads, Some(&self.source.name)).await {
                 Ok(url) => break url,
                 Err(trouble) => patience.wait(trouble).await?,
             }

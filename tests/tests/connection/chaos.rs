@@ -21,7 +21,10 @@ const CHAOS: Rules = Rules {
     bad_gateway: 100,
     not_found: false,
     swallows_upgrades: false,
+    delays_upgrades: Duration::ZERO,
     buffers_streams: false,
+    refuses_posts: None,
+    longest_post: None,
 };
 
 async fn nothing_is_lost_in_chaos(transport: Transport) {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tidegate::{Acceptor, Cause, Connection, Opened, Transport};
 use tidegate_tests::raw::soon;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::proxy::{Proxy, Rules};
 use crate::server::Server;
@@ -118,4 +120,98 @@ async fn a_port_where_nobody_listens_fails_at_once() {
     let connection = Connection::connect(url).unwrap();
     let error = soon(connection.opened()).await.map(drop).unwrap_err();
     assert!(matches!(error.cause(), Cause::NoTransport(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn who_loses_a_race_ends_the_session_that_it_has_opened() {
+    let server = Server::echo();
+    let proxy = Proxy::start(server.address(), 4).await;
+    proxy.rules(Rules { delays_upgrades: Duration::from_millis(500), ..Rules::default() });
+    let transports = [Transport::WebSocket, Transport::Stream];
+    let connection = Connection::builder(proxy.url())
+        .transports(transports)
+        .stagger(Duration::from_millis(50))
+        .connect()
+        .unwrap();
+    let mut opened = soon(connection.opened()).await.unwrap();
+    assert_eq!(connection.transport(), Some(Transport::Stream));
+    let line = soon(async {
+        loop {
+            match proxy.asked("DELETE ").pop() {
+                Some(line) => break line,
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    })
+    .await;
+    let target = line.split(' ').nth(1).unwrap();
+    soon(async {
+        // Until it is ended it takes a POST that acknowledges nothing.
+        while !post(&server, &format!("{target}&from=0&received=0")).await.contains("tidegate-session: lost")
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    echoes(&mut opened, "the other one lives on").await;
+    assert_eq!(proxy.asked("DELETE ").len(), 1);
+}
+
+/// The answer to an empty POST, in lower case.
+async fn post(server: &Server, target: &str) -> String {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Type: application/vnd.tidegate.v1\r\n\
+         Connection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.to_ascii_lowercase()
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_posts_for_a_while_costs_no_session() {
+    for status in [403, 413, 415] {
+        let server = Server::echo();
+        let proxy = Proxy::start(server.address(), 5).await;
+        let connection = Connection::builder(proxy.url()).transports([Transport::Stream]).connect().unwrap();
+        proxy.rules(Rules { refuses_posts: Some(status), ..Rules::default() });
+        let opening = tokio::spawn(async move {
+            let opened = connection.opened().await;
+            (connection, opened)
+        });
+        soon(async {
+            while proxy.refused() < 2 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        proxy.rules(Rules::default());
+        let (_connection, opened) = soon(opening).await.unwrap();
+        echoes(&mut opened.unwrap(), "after all").await;
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_takes_only_short_posts_gets_short_ones() {
+    let server = Server::echo();
+    let proxy = Proxy::start(server.address(), 6).await;
+    proxy.rules(Rules { longest_post: Some(4000), ..Rules::default() });
+    let connection = Connection::builder(proxy.url()).transports([Transport::Stream]).connect().unwrap();
+    let opened = soon(connection.opened()).await.unwrap();
+    let (mut writable, mut readable) = (opened.writable, opened.readable);
+    let text = |number: usize| format!("{number:01000}");
+    let writing = async {
+        for number in 0..100 {
+            writable.write(text(number)).await.unwrap();
+        }
+    };
+    let reading = async {
+        for number in 0..100 {
+            assert_eq!(readable.read().await.unwrap(), Some(text(number).into()));
+        }
+    };
+    soon(async { tokio::join!(writing, reading) }).await;
+    assert!(proxy.refused() > 0, "otherwise this has tested nothing");
 }

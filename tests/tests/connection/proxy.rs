@@ -30,8 +30,14 @@ pub(crate) struct Rules {
     pub(crate) not_found: bool,
     /// A request to open a WebSocket is never answered.
     pub(crate) swallows_upgrades: bool,
+    /// What answers a request to open a WebSocket comes so much later.
+    pub(crate) delays_upgrades: Duration,
     /// The answers that do not end are never passed on.
     pub(crate) buffers_streams: bool,
+    /// A POST gets this status in the place of an answer.
+    pub(crate) refuses_posts: Option<u16>,
+    /// A POST with a longer body gets 413.
+    pub(crate) longest_post: Option<u64>,
 }
 
 struct Control {
@@ -41,6 +47,9 @@ struct Control {
     killed: watch::Sender<u64>,
     random: AtomicU64,
     accepted: AtomicU64,
+    refused: AtomicU64,
+    /// The first line of what was asked first on each connection.
+    asked: Mutex<Vec<String>>,
 }
 
 /// How long a connection that fell silent is kept.
@@ -56,6 +65,8 @@ impl Proxy {
             killed: watch::Sender::new(0),
             random: AtomicU64::new(seed | 1),
             accepted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            asked: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, control.clone()));
         Self { address, control, accepting }
@@ -83,6 +94,17 @@ impl Proxy {
     /// How many connections there have been.
     pub(crate) fn accepted(&self) -> u64 {
         self.control.accepted.load(Ordering::Relaxed)
+    }
+
+    /// How many POSTs have been refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.control.refused.load(Ordering::Relaxed)
+    }
+
+    /// The first lines of the requests by this method, as far as they began a connection.
+    pub(crate) fn asked(&self, method: &str) -> Vec<String> {
+        let asked = self.control.asked.lock().unwrap();
+        asked.iter().filter(|line| line.starts_with(method)).cloned().collect()
     }
 
     /// A number below `limit`.
@@ -114,6 +136,30 @@ impl Control {
     }
 }
 
+impl Rules {
+    /// The status that a POST gets, if it gets none from the server.
+    fn look_at_post(&self, head: &mut Vec<u8>, text: &str) -> Option<u16> {
+        let looks = self.refuses_posts.is_some() || self.longest_post.is_some();
+        if !looks || !text.starts_with("post ") {
+            return None;
+        }
+        let status = self.status_of_post(text);
+        if status.is_none() {
+            // So that each is looked at.
+            let line_end = head.iter().position(|byte| *byte == b'\n').unwrap_or_default() + 1;
+            head.splice(line_end..line_end, *b"Connection: close\r\n");
+        }
+        status
+    }
+
+    fn status_of_post(&self, head: &str) -> Option<u16> {
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<u64>().ok());
+        let is_long = length > self.longest_post && self.longest_post.is_some();
+        self.refuses_posts.or(is_long.then_some(413))
+    }
+}
+
 async fn accept(listener: TcpListener, control: Arc<Control>) {
     loop {
         let Ok((client, _)) = listener.accept().await else { return };
@@ -129,6 +175,14 @@ async fn accept(listener: TcpListener, control: Arc<Control>) {
     }
 }
 
+async fn refuse(mut client: TcpStream, control: &Control, status: u16) -> std::io::Result<()> {
+    control.refused.fetch_add(1, Ordering::Relaxed);
+    let head = format!("HTTP/1.1 {status} Refused\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n");
+    client.write_all(head.as_bytes()).await?;
+    // What is sent ahead of an answer must not destroy it.
+    copy(&mut client, &mut sink()).await.map(drop)
+}
+
 async fn relay(mut client: TcpStream, control: &Control) -> std::io::Result<()> {
     let rules = *control.rules.lock().unwrap();
     let mut head = Vec::new();
@@ -138,6 +192,11 @@ async fn relay(mut client: TcpStream, control: &Control) -> std::io::Result<()> 
         }
     }
     let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let first_line = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
+    control.asked.lock().unwrap().push(first_line);
+    if let Some(status) = rules.look_at_post(&mut head, &text) {
+        return refuse(client, control, status).await;
+    }
     if control.hits(rules.bad_gateway) {
         return client.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
     }
@@ -150,6 +209,9 @@ async fn relay(mut client: TcpStream, control: &Control) -> std::io::Result<()> 
     let target = *control.target.lock().unwrap();
     let mut server = TcpStream::connect(target).await?;
     server.write_all(&head).await?;
+    if text.contains("\r\nupgrade: websocket") {
+        tokio::time::sleep(rules.delays_upgrades).await;
+    }
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     if rules.buffers_streams && (text.contains("transport=stream") || text.contains("transport=sse")) {

@@ -3,14 +3,16 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::client::Client;
+use super::crew::Crew;
 use super::head::{self, Head, HeadError};
 use super::places::Busy;
 use super::reply::{Reply, send};
@@ -30,22 +32,31 @@ thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; MAX_HEAD_BYTES].into());
 }
 
-/// Answers the requests of one connection.
-pub(super) fn serve<S: Site>(site: Arc<S>, client: Client) -> Serving<S> {
-    let step = Step::Reading(Box::pin(HeadReading::new(client, HEAD_TIMEOUT)));
-    Serving { site, step }
+/// Answers the requests of one connection, and then of others that the crew has.
+pub(super) fn serve<S: Site>(site: Arc<S>, client: Client, crew: Weak<Crew>) -> Serving<S> {
+    Serving { site, crew, step: Step::begin(client) }
 }
 
-/// One connection. What it does is boxed, so that it never takes more than that needs: a request that is held has no
-/// room for the reading of heads, nor the other way around.
+/// One connection, and the next. What it does is boxed, so that it never takes more than that needs: a request that is
+/// held has no room for the reading of heads, nor the other way around.
 pub(super) struct Serving<S> {
     site: Arc<S>,
+    /// Not held, so that it ends with who accepts.
+    crew: Weak<Crew>,
     step: Step,
 }
 
 enum Step {
     Reading(Pin<Box<HeadReading>>),
     Handling(Begun),
+    /// The connection has ended, or gone to a task of its own.
+    Resting(oneshot::Receiver<Client>),
+}
+
+impl Step {
+    fn begin(client: Client) -> Self {
+        Self::Reading(Box::pin(HeadReading::new(client, HEAD_TIMEOUT)))
+    }
 }
 
 /// A request that is being answered.
@@ -64,8 +75,13 @@ impl<S: Site> Future for Serving<S> {
                 Step::Reading(reading) => ready!(reading.as_mut().poll(cx, &this.site)).map(Step::Handling),
                 Step::Handling(begun) => ready!(begun.handling.as_mut().poll(cx))
                     .map(|client| Step::Reading(Box::pin(HeadReading::new(client, IDLE_TIMEOUT)))),
+                Step::Resting(client) => match ready!(Pin::new(client).poll(cx)) {
+                    Ok(client) => Some(Step::begin(client)),
+                    Err(_) => return Poll::Ready(()),
+                },
             };
-            match next {
+            let rest = || this.crew.upgrade().and_then(|crew| crew.rest()).map(Step::Resting);
+            match next.or_else(rest) {
                 Some(step) => this.step = step,
                 None => return Poll::Ready(()),
             }

@@ -15,6 +15,7 @@ mod carry;
 mod chunks;
 mod client;
 mod connection;
+mod crew;
 mod date;
 mod head;
 mod incoming;
@@ -37,6 +38,7 @@ pub(crate) use body::read as read_body;
 pub(crate) use body_error::BodyError;
 pub(crate) use carry::carry;
 pub(crate) use client::Client;
+use crew::Crew;
 pub(crate) use date::date_line;
 #[cfg(test)]
 pub(crate) use head::with_head;
@@ -95,13 +97,16 @@ pub(crate) async fn listen<S: Site>(
 }
 
 async fn accept<S: Site>(listener: TcpListener, site: Arc<S>, places: Arc<Places>) -> io::Error {
+    let crew = Arc::new(Crew::new());
     loop {
         let place = places.enter().await;
         match listener.accept().await {
             Ok((stream, _)) => {
                 // Without these options the connection still works.
                 let _ = tidegate::tune(&stream);
-                tokio::spawn(connection::serve(site.clone(), Client::new(stream, place)));
+                if let Err(client) = crew.give(Client::new(stream, place)) {
+                    tokio::spawn(connection::serve(site.clone(), client, Arc::downgrade(&crew)));
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return error,
             Err(_) => tokio::time::sleep(PAUSE).await,

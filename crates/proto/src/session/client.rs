@@ -129,6 +129,16 @@ impl ClientSession {
         if rest.is_empty() { Ok(()) } else { Err(Violation::CutFrame) }
     }
 
+    /// The id of another session that this batch attaches: of two attachments that each opened one, this came later. A
+    /// client that does not want it ends it by DELETE.
+    #[must_use]
+    pub fn stray(&self, batch: &Bytes) -> Option<String> {
+        let id = self.id.as_ref()?;
+        let first = frame::next(&mut batch.clone()).ok()??;
+        let attached = (first.code == frame::ATTACHED).then(|| Attached::decode(first.payload()).ok());
+        attached.flatten().map(|attached| attached.session).filter(|session| session != id)
+    }
+
     fn attached(&mut self, attachment: &mut Attachment, payload: &[u8]) -> Result<(), Violation> {
         if attachment.is_attached {
             return Err(Violation::UnexpectedFrame);

@@ -10,8 +10,6 @@ use super::{Chunk, Message, MessageKind, Opcode, PeerMisbehaved, recycled};
 
 /// Joins the data frames of one connection into messages.
 pub(crate) struct Assembler {
-    max_message_bytes: u64,
-    max_fragments: u32,
     inflater: Option<Box<Inflater>>,
     message: Option<Box<Unfinished>>,
 }
@@ -33,27 +31,26 @@ enum Body {
 }
 
 impl Assembler {
-    pub(crate) fn new(config: &Config, inflater: Option<Inflater>) -> Self {
-        Self {
-            max_message_bytes: config.max_message_bytes,
-            max_fragments: config.max_fragments,
-            inflater: inflater.map(Box::new),
-            message: None,
-        }
+    pub(crate) fn new(inflater: Option<Inflater>) -> Self {
+        Self { inflater: inflater.map(Box::new), message: None }
     }
 
     /// Takes a part of a data frame; gives the message when this part ends it.
     ///
     /// What is left of a message that was given out in chunks is dropped.
-    pub(crate) fn push(&mut self, part: &Part<'_>) -> Result<Option<Message>, PeerMisbehaved> {
+    pub(crate) fn push(
+        &mut self,
+        part: &Part<'_>,
+        config: &Config,
+    ) -> Result<Option<Message>, PeerMisbehaved> {
         match &self.message {
             None if part.ends && part.header.fin && !part.header.rsv1 => {
-                return self.whole_message(part).map(Some);
+                return whole_message(part, config.max_message_bytes).map(Some);
             }
             Some(message) if message.is_streamed => return self.push_chunk(part).map(|_| None),
             _ => {}
         }
-        self.take_part(part, self.max_message_bytes, self.max_fragments)?;
+        self.take_part(part, config.max_message_bytes, config.max_fragments)?;
         if !(part.ends && part.header.fin) {
             return Ok(None);
         }
@@ -161,25 +158,6 @@ impl Assembler {
         self.inflater.as_deref_mut()
     }
 
-    /// The common case, without building anything: one uncompressed frame, all of it here.
-    fn whole_message(&self, part: &Part<'_>) -> Result<Message, PeerMisbehaved> {
-        let kind = match part.header.opcode {
-            Opcode::Text => MessageKind::Text,
-            Opcode::Binary => MessageKind::Binary,
-            _ => return Err(PeerMisbehaved::ContinuedNothing),
-        };
-        if part.header.payload_len > self.max_message_bytes {
-            return Err(PeerMisbehaved::ExceededMessageLimit { limit: self.max_message_bytes });
-        }
-        match kind {
-            MessageKind::Text => match simdutf8::basic::from_utf8(part.bytes) {
-                Ok(text) => Ok(Message::Text(text.to_owned())),
-                Err(_) => Err(PeerMisbehaved::SentInvalidUtf8),
-            },
-            MessageKind::Binary => Ok(Message::Binary(Bytes::copy_from_slice(part.bytes))),
-        }
-    }
-
     fn begin_frame(
         &mut self,
         part: &Part<'_>,
@@ -219,6 +197,25 @@ impl Assembler {
         let room = Room { limit, fragments: message.fragments };
         room.check(0, message.wire_bytes)
             .map_err(|_| PeerMisbehaved::ExceededMessageLimit { limit: max_bytes })
+    }
+}
+
+/// The common case, without building anything: one uncompressed frame, all of it here.
+fn whole_message(part: &Part<'_>, max_bytes: u64) -> Result<Message, PeerMisbehaved> {
+    let kind = match part.header.opcode {
+        Opcode::Text => MessageKind::Text,
+        Opcode::Binary => MessageKind::Binary,
+        _ => return Err(PeerMisbehaved::ContinuedNothing),
+    };
+    if part.header.payload_len > max_bytes {
+        return Err(PeerMisbehaved::ExceededMessageLimit { limit: max_bytes });
+    }
+    match kind {
+        MessageKind::Text => match simdutf8::basic::from_utf8(part.bytes) {
+            Ok(text) => Ok(Message::Text(text.to_owned())),
+            Err(_) => Err(PeerMisbehaved::SentInvalidUtf8),
+        },
+        MessageKind::Binary => Ok(Message::Binary(Bytes::copy_from_slice(part.bytes))),
     }
 }
 

@@ -52,10 +52,12 @@ pub struct Connection {
     transmit: Transmit,
     /// A message that is being sent in parts.
     streaming: Option<Box<Streaming>>,
-    pongs: Pongs,
+    /// Those on their way.
+    pongs: Option<Box<Pongs>>,
     peer_progress: PeerProgress,
     state: State,
-    close_deadline: Option<Instant>,
+    /// Boxed, as all that most connections never have.
+    close_deadline: Option<Box<Instant>>,
     /// How much of a message may be held before inflating it pauses.
     inflate_until: usize,
     /// Messages under this length go out whole and as they are.
@@ -154,7 +156,7 @@ impl Connection {
             input: Input::default(),
             input_ended: false,
             decoder: Decoder::new(peer, deflate.is_some()),
-            assembler: Assembler::new(&config, inflater),
+            assembler: Assembler::new(inflater),
             deflater,
             encoder: match side {
                 Side::Client => Encoder::client(seed),
@@ -162,7 +164,7 @@ impl Connection {
             },
             transmit: Transmit::default(),
             streaming: None,
-            pongs: Pongs::default(),
+            pongs: None,
             peer_progress: PeerProgress::default(),
             state: State::Open,
             close_deadline: None,
@@ -198,7 +200,7 @@ impl Connection {
     ///
     /// [`Failure::CloseTimedOut`] when the peer's Close did not come in time.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Failure> {
-        if self.close_deadline.is_none_or(|deadline| now < deadline) {
+        if self.close_deadline.as_ref().is_none_or(|deadline| now < **deadline) {
             return Ok(());
         }
         let is_unanswered = matches!(self.state, State::CloseSent);
@@ -278,7 +280,7 @@ impl Connection {
             Phase::Open | Phase::Ended => None,
             Phase::Closing | Phase::Lingering => {
                 let timeout = self.close_timeout();
-                Some(*self.close_deadline.get_or_insert_with(|| now + timeout))
+                Some(**self.close_deadline.get_or_insert_with(|| Box::new(now + timeout)))
             }
         }
     }
@@ -390,7 +392,7 @@ impl Connection {
 
     /// Gives up everything that waits to be sent: the transport takes no more. Returns how many bytes were lost.
     pub fn discard_transmit(&mut self) -> usize {
-        self.pongs = Pongs::default();
+        self.pongs = None;
         self.transmit.discard()
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Pongs {
     /// The position in the output behind the last queued pong.
     pub(crate) queued_until: u64,
     /// The newest ping that has no pong yet: it alone needs one (RFC 6455 §5.5.3).
-    pub(crate) owed: Option<Box<Bytes>>,
+    pub(crate) owed: Option<Bytes>,
 }
 
 /// The most bytes of pongs that may wait in the queue before only the newest ping is answered.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use tidegate_proto::session::{Carries, Config, FrameSplitter, Violation, Why, padding};
+use tidegate_proto::session::{
+    Carries, ClientSession, Config, FrameSplitter, ServerSession, Violation, Why, padding,
+};
 
-use crate::ends::{Ends, text};
+use crate::ends::{Ends, ID, text};
 
 #[test]
 fn attached_comes_first_then_what_the_client_has_not() {
@@ -114,6 +116,21 @@ fn a_body_that_breaks_off_inside_a_frame_costs_that_frame_only() {
     let (server, client) = ends.attach(Carries::Down);
     ends.pass_down(server, client);
     assert_eq!(ends.taken_by_client(), [text(b'a', 9), text(b'b', 9)]);
+}
+
+#[test]
+fn a_session_that_was_opened_beside_is_known_by_its_id_and_changes_nothing() {
+    let mut ends = Ends::new(&Config::default());
+    let mut beside = ServerSession::new(ends.now, "another".to_owned(), Config::default());
+    let mut server = beside.attach(Carries::Down, 0).unwrap();
+    let batch = beside.poll_transmit(ends.now, &mut server, 1 << 20).unwrap();
+    assert_eq!(ends.client.stray(&batch).as_deref(), Some("another"));
+    assert_eq!(ends.client.id(), Some(ID));
+    assert_eq!(ClientSession::new(&Config::default()).stray(&batch), None, "that one is its own");
+    let (mut server, _) = ends.attach(Carries::Down);
+    let own = ends.server.poll_transmit(ends.now, &mut server, 1 << 20).unwrap();
+    assert_eq!(ends.client.stray(&own), None);
+    assert_eq!(ends.client.stray(&text(b'a', 1)), None);
 }
 
 #[test]

@@ -14,6 +14,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// Room for the first read, in bytes: most handshakes fit.
 const FIRST_READ: usize = 1024;
 
+/// Room for the head of a response.
+const HEAD_BYTES: usize = 256;
+
 /// How large a head may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadLimits {
@@ -185,7 +188,11 @@ pub(crate) fn encode_request(request: &Request<()>) -> Vec<u8> {
 pub(crate) fn encode_response<T>(response: &Response<T>, body: &[u8]) -> Vec<u8> {
     let status = response.status();
     let reason = status.canonical_reason().unwrap_or_default();
-    let mut out = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
+    // The answer to an opening handshake without a second piece of memory.
+    let mut out = Vec::with_capacity(HEAD_BYTES + body.len());
+    for part in ["HTTP/1.1 ", status.as_str(), " ", reason, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
     let headers = response.headers();
     for (name, value) in headers {
         if *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING {

@@ -124,7 +124,7 @@ impl Connections {
         let mut drained = Drained { cut_off: uncounted.lost, ..Drained::default() };
         let last_word = Instant::now() + LAST_WORD;
         for shared in &uncounted.left {
-            match timeout_at(last_word, shared.ending.wait()).await {
+            match timeout_at(last_word, shared.ended()).await {
                 Ok(ending) if ending.is_ok() => drained.closed += 1,
                 Ok(_) | Err(_) => drained.cut_off += 1,
             }

@@ -206,7 +206,7 @@ impl Acceptor {
                     scope.call(|| handler(socket)).await;
                     // The seat is taken until the stream is over, which may be after the handler.
                     if let Some(shared) = shared {
-                        shared.ending.wait().await;
+                        let _ = shared.ended().await;
                     }
                 }
             }

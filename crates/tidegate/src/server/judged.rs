@@ -35,26 +35,28 @@ impl Judged {
         request: &Request<()>,
         deadline: Instant,
     ) -> Result<(Response<()>, Self), Refusal> {
-        let offer = receive(request)?;
-        Self::weigh_offer(settings, request, offer, deadline).await
+        Self::weigh_offer(settings, request, receive(request)?, deadline).await
     }
 
     /// Judges a request by what its client offers, by the deadline.
-    pub(super) async fn weigh_offer(
+    #[allow(clippy::manual_async_fn, reason = "the future of an `async fn` has room for its arguments twice")]
+    pub(super) fn weigh_offer(
         settings: &Arc<Settings>,
         request: &Request<()>,
         offer: Offer,
         deadline: Instant,
-    ) -> Result<(Response<()>, Self), Refusal> {
-        if !settings.origins.allows(offer.origin(), request.headers()) {
-            return Err(Refusal::forbidden_origin());
+    ) -> impl Future<Output = Result<(Response<()>, Self), Refusal>> {
+        async move {
+            if !settings.origins.allows(offer.origin(), request.headers()) {
+                return Err(Refusal::forbidden_origin());
+            }
+            // Before the hooks, so that not more of them wait than there may be connections.
+            let slot = settings.connections.enter(settings.limits, settings.policy.ip(request))?;
+            let judgement = settings.policy.judge(request, &offer, deadline).await?;
+            let (deflate, credits) = (settings.config.deflate_config().copied(), settings.credits.is_some());
+            let (response, agreed) = agree(offer, Answer { deflate, credits, ..judgement })?;
+            Ok((response, Self { agreed, settings: settings.clone(), slot }))
         }
-        // Before the hooks, so that not more of them wait than there may be connections.
-        let slot = settings.connections.enter(settings.limits, settings.policy.ip(request))?;
-        let judgement = settings.policy.judge(request, &offer, deadline).await?;
-        let (deflate, credits) = (settings.config.deflate_config().copied(), settings.credits.is_some());
-        let (response, agreed) = agree(offer, Answer { deflate, credits, ..judgement })?;
-        Ok((response, Self { agreed, settings: settings.clone(), slot }))
     }
 
     /// Opens the connection, whose driver has to run.

@@ -32,6 +32,7 @@ const MAX_POSTPONED: u32 = 6;
 impl Closing {
     /// Half of the closing handshake's time has passed, or it has just begun.
     pub(super) fn look(&mut self, now: Instant, state: &mut State) {
+        let taken = state.link.taken();
         let connection = &mut state.link.connection;
         let is_under_way = match connection.phase() {
             Phase::Closing => true,
@@ -43,8 +44,7 @@ impl Closing {
             self.next = None;
             return;
         }
-        let (sent, heard, taken) =
-            (connection.sent_bytes(), state.link.counted.bytes_read, state.link.counted.taken);
+        let (sent, heard) = (connection.sent_bytes(), state.link.counted.bytes_read);
         let mut next = Look { at: now + connection.close_timeout() / 2, sent, heard, taken, postponed: 0 };
         let slot = self.next.get_or_insert_with(|| Box::new(next));
         let last = **slot;
@@ -53,7 +53,7 @@ impl Closing {
         }
         next.postponed = last.postponed;
         // What is only heard brings the peer's Close nearer, which lies behind it.
-        let has_moved = sent > last.sent || heard > last.heard || taken > last.taken;
+        let has_moved = sent > last.sent || heard > last.heard || taken != last.taken;
         if has_moved && last.postponed < MAX_POSTPONED {
             next.postponed += 1;
             connection.postpone_timeout();

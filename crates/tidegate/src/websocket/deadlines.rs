@@ -75,13 +75,17 @@ pub(super) struct Watchdog {
     deadlines: Arc<Deadlines>,
     /// When to ping, or after a ping, when to give up.
     pulse: Option<Due>,
-    is_pinged: bool,
-    /// The ping did not leave at once: what was written before it goes out slowly.
-    ping_waits: bool,
-    /// Bytes that had gone out when the ping was last looked at.
-    sent: u64,
+    /// The ping that has not been answered.
+    pinged: Option<Box<Pinged>>,
     /// Those that are off by default take no room.
     rare: Option<Box<Rare>>,
+}
+
+struct Pinged {
+    /// It did not leave at once: what was written before it goes out slowly.
+    waits: bool,
+    /// Bytes that had gone out when it was last looked at.
+    sent: u64,
 }
 
 #[derive(Default)]
@@ -99,7 +103,7 @@ struct Due {
 
 impl Watchdog {
     pub(super) fn new(deadlines: Arc<Deadlines>) -> Self {
-        Self { deadlines, pulse: None, is_pinged: false, ping_waits: false, sent: 0, rare: None }
+        Self { deadlines, pulse: None, pinged: None, rare: None }
     }
 
     /// Looks at what is due, pings where that is asked for, and tells when to look again.
@@ -122,17 +126,19 @@ impl Watchdog {
         match self.pulse {
             Some(due) if now < due.at => return Ok(()),
             Some(due) if due.count == heard && link.is_listening() => {
-                if self.is_pinged && link.connection.unanswered_bytes() < SLOW_PEER_BYTES {
+                let has_pinged = self.pinged.is_some();
+                if has_pinged && link.connection.unanswered_bytes() < SLOW_PEER_BYTES {
                     return self.look_at_ping(now, heard, link);
                 }
                 // Within a streamed frame there is no room for a ping, and no need: bytes are going out.
-                self.is_pinged = !self.is_pinged && link.ping();
-                (self.ping_waits, self.sent) = (false, link.connection.sent_bytes());
-                let wait = if self.is_pinged { self.deadlines.pong_timeout } else { interval };
+                let is_pinged = !has_pinged && link.ping();
+                let pinged = || Box::new(Pinged { waits: false, sent: link.connection.sent_bytes() });
+                self.pinged = is_pinged.then(pinged);
+                let wait = if is_pinged { self.deadlines.pong_timeout } else { interval };
                 self.pulse = Some(Due { at: now + wait, count: heard });
             }
             _ => {
-                self.is_pinged = false;
+                self.pinged = None;
                 self.pulse = Some(next_ping);
             }
         }
@@ -143,8 +149,9 @@ impl Watchdog {
     /// before it slowly is waited for as long as it takes anything.
     fn look_at_ping(&mut self, now: Instant, heard: u64, link: &Link) -> Result<(), Cause> {
         let (is_unsent, sent) = (link.connection.has_unsent_ping(), link.connection.sent_bytes());
-        let is_moving = std::mem::replace(&mut self.sent, sent) < sent;
-        if !(std::mem::replace(&mut self.ping_waits, is_unsent) && is_moving) {
+        let Some(pinged) = &mut self.pinged else { return Ok(()) };
+        let is_moving = std::mem::replace(&mut pinged.sent, sent) < sent;
+        if !(std::mem::replace(&mut pinged.waits, is_unsent) && is_moving) {
             return Err(Cause::PongTimedOut(self.deadlines.pong_timeout));
         }
         self.pulse = Some(Due { at: now + self.deadlines.pong_timeout, count: heard });
@@ -153,7 +160,9 @@ impl Watchdog {
 
     /// To be called when all has been sent that the transport takes.
     pub(super) fn after_flush(&mut self, link: &Link) {
-        self.ping_waits |= self.is_pinged && link.connection.has_unsent_ping();
+        if let Some(pinged) = &mut self.pinged {
+            pinged.waits |= link.connection.has_unsent_ping();
+        }
     }
 
     fn look_at_stall(&mut self, now: Instant, link: &Link) -> Result<(), Cause> {

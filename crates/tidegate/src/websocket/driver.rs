@@ -43,7 +43,7 @@ impl Future for Driver {
         let mut state = shared.lock();
         loop {
             let due = self.drive(&shared, &mut state);
-            shared.tell_ending(&state);
+            shared.tell_ending(&mut state);
             if state.link.is_done() {
                 self.observer.ended(&state.link);
                 drop(state);

@@ -10,24 +10,21 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use bytes::{Buf, BufMut};
 use tidegate_proto::websocket::{
-    ApiMisuse, Chunk, CloseCode, CloseInfo, Event, Failure, MESSAGE_OVERHEAD, Message, Phase,
-    READ_BUFFER_BYTES,
+    ApiMisuse, Chunk, CloseCode, Event, Failure, MESSAGE_OVERHEAD, Message, Phase, READ_BUFFER_BYTES,
 };
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
 use super::budget::Share;
+use super::counted::Counted;
+use super::ending::Ends;
 use super::error::{Cause, WebSocketError};
 use super::layers::Layers;
 use super::{CloseOptions, read_buffers};
 use crate::http::Io;
-
-/// How a connection ended.
-pub(crate) type Ending = Result<CloseInfo, WebSocketError>;
 
 pub(crate) struct Link {
     io: Option<Box<dyn Io>>,
@@ -41,38 +38,27 @@ pub(crate) struct Link {
     /// Whether the transport may hold bytes of ours that a flush would move (TLS records, a buffered writer).
     needs_flush: bool,
     is_shut_down: bool,
-    /// Accepted bytes were lost: the transport failed, or broke off.
-    write_error: Option<Box<WebSocketError>>,
-    read_error: Option<io::Error>,
     /// Whether the transport had nothing when it was last asked.
     is_dry: bool,
+    /// Parts of messages that the reader has taken, beyond the last one of each. It may begin anew.
+    parts_read: u32,
     /// Called when the transport has taken something, or never will again.
-    pub(crate) room_wakers: Vec<Waker>,
+    room_wakers: Option<Box<Wakers>>,
     /// What is only counted.
     pub(crate) counted: Counted,
-    /// How the incoming half ended: what the reader is told behind the last message.
-    pub(crate) incoming_end: Option<Box<Ending>>,
-    /// How the connection ended: what `closed` tells.
-    pub(crate) ending: Option<Box<Ending>>,
+    /// What has ended, and how.
+    ends: Option<Box<Ends>>,
 }
+
+/// Whom to wake.
+#[derive(Default)]
+struct Wakers(Vec<Waker>);
 
 /// Messages decoded before anybody asked.
 #[derive(Default)]
 struct Ahead {
     messages: VecDeque<Message>,
     bytes: usize,
-}
-
-/// Counters, for statistics and deadlines.
-#[derive(Default)]
-pub(crate) struct Counted {
-    pub(crate) bytes_read: u64,
-    pub(crate) messages_read: u64,
-    pub(crate) messages_written: u64,
-    /// Messages and parts of them that the reader has taken.
-    pub(crate) taken: u64,
-    /// How often a write has waited, and how long altogether.
-    pub(crate) write_waits: Option<Box<(u64, Duration)>>,
 }
 
 /// Messages ahead of the reader may hold this much, and one message more.
@@ -94,13 +80,11 @@ impl Link {
             has_dropped: false,
             needs_flush: false,
             is_shut_down: false,
-            write_error: None,
-            read_error: None,
             is_dry: false,
-            room_wakers: Vec::new(),
+            parts_read: 0,
+            room_wakers: None,
             counted: Counted::default(),
-            incoming_end: None,
-            ending: None,
+            ends: None,
         }
     }
 
@@ -117,15 +101,7 @@ impl Link {
     /// Whether messages can be written; [`write_refusal`](Self::write_refusal) tells why not.
     #[inline]
     pub(crate) fn is_writable(&self) -> bool {
-        self.write_error.is_none() && self.incoming_end.is_none() && self.connection.phase() == Phase::Open
-    }
-
-    /// Why what was accepted could not all be sent, if so.
-    pub(crate) fn write_error(&self) -> Option<WebSocketError> {
-        match self.incoming_end.as_deref() {
-            Some(Err(error)) => Some(error.clone()),
-            _ => self.write_error.as_deref().cloned(),
-        }
+        !self.has_half_ended() && self.connection.phase() == Phase::Open
     }
 
     /// Sends until all is sent (`Ready`) or the transport takes no more.
@@ -167,8 +143,16 @@ impl Link {
     }
 
     fn call_for_more(&mut self) {
-        if !self.room_wakers.is_empty() {
-            self.room_wakers.drain(..).for_each(Waker::wake);
+        if let Some(wakers) = self.room_wakers.take() {
+            wakers.0.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Has `waker` called when the transport has taken something, or never will again.
+    pub(crate) fn call_when_room(&mut self, waker: &Waker) {
+        let wakers = &mut self.room_wakers.get_or_insert_default().0;
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
         }
     }
 
@@ -178,31 +162,31 @@ impl Link {
         self.needs_flush = false;
         self.call_for_more();
         let cause = Cause::of_session(&error).unwrap_or(Cause::Lost(Some(error)));
-        self.write_error.get_or_insert_with(|| Box::new(WebSocketError::abnormal(cause)));
+        self.ends_mut().write_error.get_or_insert_with(|| WebSocketError::abnormal(cause));
     }
 
     /// The next message, if it has come already and is like most.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn message_at_hand(&mut self) -> Option<Message> {
         if self.ahead.is_some() || self.has_dropped {
             return None;
         }
         let message = self.connection.poll_whole_message()?;
         self.counted.messages_read += 1;
-        self.counted.taken += 1;
         Some(message)
     }
 
     /// Queues a message, if it is like most and nothing stands in its way.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send_small(
         &mut self,
         message: &Message,
         high_water_mark: usize,
         cx: &mut Context<'_>,
     ) -> bool {
-        let is_open = self.write_error.is_none() && self.incoming_end.is_none();
-        let is_sent = is_open && self.has_room(high_water_mark, cx) && self.connection.send_small(message);
+        let is_sent = !self.has_half_ended()
+            && self.has_room(high_water_mark, cx)
+            && self.connection.send_small(message);
         self.counted.messages_written += u64::from(is_sent);
         is_sent
     }
@@ -217,7 +201,6 @@ impl Link {
         };
         self.settle_input(cx);
         self.counted.messages_read += u64::from(message.is_some());
-        self.counted.taken += u64::from(message.is_some());
         Poll::Ready(message)
     }
 
@@ -231,8 +214,11 @@ impl Link {
             None => ready!(self.poll_next(cx, Self::next_chunk)),
         };
         self.settle_input(cx);
-        self.counted.messages_read += u64::from(chunk.as_ref().is_some_and(|chunk| chunk.ends));
-        self.counted.taken += u64::from(chunk.is_some());
+        match &chunk {
+            Some(Chunk { ends: true, .. }) => self.counted.messages_read += 1,
+            Some(_) => self.parts_read = self.parts_read.wrapping_add(1),
+            None => {}
+        }
         Poll::Ready(chunk)
     }
 
@@ -259,7 +245,7 @@ impl Link {
             if let Some(item) = next(self) {
                 return Poll::Ready(Some(item));
             }
-            if self.incoming_end.is_some() {
+            if self.incoming_end().is_some() {
                 return Poll::Ready(None);
             }
             let _ = self.poll_flush(cx);
@@ -272,14 +258,14 @@ impl Link {
         if self.connection.has_credits() {
             return self.poll_ahead_by_credit(cx);
         }
-        while self.incoming_end.is_none()
+        while self.incoming_end().is_none()
             && self.connection.can_look_ahead(AHEAD_BYTES.saturating_sub(self.ahead_bytes()))
         {
             if let Some(message) = self.next_message() {
                 let ahead = self.ahead.get_or_insert_default();
                 ahead.bytes += message.len() + MESSAGE_OVERHEAD;
                 ahead.messages.push_back(message);
-            } else if self.incoming_end.is_none() && self.poll_fill(cx).is_pending() {
+            } else if self.incoming_end().is_none() && self.poll_fill(cx).is_pending() {
                 return;
             }
         }
@@ -291,9 +277,9 @@ impl Link {
         if self.connection.has_credits() {
             return self.poll_discard_by_credit(cx);
         }
-        while self.incoming_end.is_none() {
+        while self.incoming_end().is_none() {
             self.drop_chunks();
-            if self.incoming_end.is_none() && self.poll_fill(cx).is_pending() {
+            if self.incoming_end().is_none() && self.poll_fill(cx).is_pending() {
                 return;
             }
         }
@@ -319,7 +305,7 @@ impl Link {
     #[inline]
     fn take_event(&mut self, event: Option<Result<Event, Failure>>) -> Option<Event> {
         match event? {
-            Ok(Event::Close(info)) => self.incoming_end = Some(Box::new(Ok(info))),
+            Ok(Event::Close(info)) => self.ends_mut().incoming = Some(Ok(info)),
             Ok(event) => return Some(event),
             Err(failure) => self.fail(failure),
         }
@@ -329,17 +315,18 @@ impl Link {
     /// Takes note that the connection ends uncleanly.
     pub(crate) fn fail(&mut self, failure: Failure) {
         let cause = match failure {
-            Failure::Lost => Cause::Lost(self.read_error.take()),
+            Failure::Lost => Cause::Lost(self.ends_mut().read_error.take()),
             failure => failure.into(),
         };
-        let failed = self.write_error.as_deref().cloned().or_else(|| self.connection.outcome()?.err());
+        let failed = self.lost_write().cloned().or_else(|| self.connection.outcome()?.err());
         let error = failed.unwrap_or_else(|| WebSocketError::abnormal(cause));
         self.end(&error);
     }
 
     fn end(&mut self, error: &WebSocketError) {
-        self.incoming_end.get_or_insert_with(|| Box::new(Err(error.clone())));
-        self.ending.get_or_insert_with(|| Box::new(Err(error.clone())));
+        let ends = self.ends_mut();
+        ends.incoming.get_or_insert_with(|| Err(error.clone()));
+        ends.ending.get_or_insert_with(|| Err(error.clone()));
     }
 
     /// Reads once, into a borrowed buffer, which goes back when nothing has come.
@@ -387,7 +374,7 @@ impl Link {
             }
             Poll::Ready(Err(error)) => {
                 self.note_lost_session(&error);
-                self.read_error = Some(error);
+                self.ends_mut().read_error = Some(error);
                 self.connection.handle_eof();
             }
         }
@@ -465,7 +452,7 @@ impl Link {
     pub(crate) fn finish(&mut self) {
         if self.connection.discard_transmit() > 0 {
             let error = WebSocketError::abnormal(Cause::Unsent);
-            self.write_error.get_or_insert_with(|| Box::new(error));
+            self.ends_mut().write_error.get_or_insert(error);
         }
         self.connection.handle_lost();
         if self.known_end().is_none() {

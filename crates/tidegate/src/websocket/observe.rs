@@ -44,8 +44,8 @@ impl Observer {
     /// The transport is gone, and it is known how that came.
     pub(crate) fn ended(&mut self, link: &Link) {
         self.numbers.pass_on(link);
-        if let Some(ending) = &link.ending {
-            let kind = (**ending).as_ref().map_or_else(|error| kind(error.cause()), |_| "clean");
+        if let Some(ending) = link.ending() {
+            let kind = ending.as_ref().map_or_else(|error| kind(error.cause()), |_| "clean");
             self.numbers.ended(kind);
             self.span.ended(ending, kind, &link.stats());
         }

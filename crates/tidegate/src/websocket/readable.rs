@@ -24,12 +24,11 @@ use super::writable::Writable;
 /// Also a [`Stream`], which ends after the last message or the first error.
 pub struct Readable {
     shared: Arc<Shared>,
-    has_ended: bool,
 }
 
 impl Readable {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, has_ended: false }
+        Self { shared }
     }
 
     /// The next message, or `None` once the peer has closed and every message before its Close has been read.
@@ -111,17 +110,12 @@ impl Readable {
 impl Stream for Readable {
     type Item = Result<Message, WebSocketError>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.has_ended {
-            return Poll::Ready(None);
-        }
-        let item = match self.shared.poll_read(cx) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(message)) => message.map(Ok),
-            Poll::Ready(Err(error)) => Some(Err(error)),
-        };
-        self.has_ended = !matches!(item, Some(Ok(_)));
-        Poll::Ready(item)
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.shared.poll_read(cx).map(|result| match result {
+            Ok(message) => message.map(Ok),
+            // `read` gives it on every call, a stream once.
+            Err(error) => self.shared.begin_stream_end().then_some(Err(error)),
+        })
     }
 }
 

@@ -4,17 +4,16 @@ mod credit;
 mod reading;
 mod writing;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
 use tidegate_proto::websocket::ApiMisuse;
-use tokio::sync::SetOnce;
-use tokio::time::Instant;
+use tokio::sync::Notify;
 
 use super::CloseOptions;
+use super::ending::Ending;
 use super::layers::Layers;
-use super::link::{Ending, Link};
+use super::link::Link;
 use super::stats::Stats;
 use super::tuning::Tuning;
 use super::waiting::Waiting;
@@ -26,10 +25,6 @@ pub(crate) struct Shared {
     waiting: Arc<Waiting>,
     /// Wakes whoever is in `waiting`: the only waker that the transport ever sees.
     io_waker: Waker,
-    /// How the connection ended, for everyone who awaits `closed`.
-    pub(crate) ending: SetOnce<Box<Ending>>,
-    /// Whether the two halves have been given to the user.
-    is_given_out: AtomicBool,
     /// The protocol and the extensions that were agreed on, if any were.
     names: Option<Box<(String, String)>>,
     high_water_mark: usize,
@@ -40,8 +35,12 @@ pub(crate) struct State {
     pub(crate) reader: Reader,
     /// Whether anything was written since the reader last came or the driver last flushed.
     has_written: bool,
-    /// Since when a write waits.
-    waiting_since: Option<Instant>,
+    /// Told when the connection has ended; there once somebody waits for that.
+    ended: Option<Arc<Notify>>,
+    /// Whether it has been told how the connection ended.
+    is_told: bool,
+    /// Whether the two halves have been given to the user.
+    is_given_out: bool,
     /// Whether the driver has been asked to flush, and has not done so yet.
     flush_is_due: bool,
     /// Which of the three handles are still held.
@@ -59,6 +58,8 @@ pub(crate) struct Reader {
     pub(crate) is_away: bool,
     /// Never comes again: messages are dropped.
     pub(crate) is_gone: bool,
+    /// Was told by a stream's last item how it ended.
+    has_stream_ended: bool,
 }
 
 /// The three things that a user can hold of one connection.
@@ -78,7 +79,9 @@ impl Shared {
             link: Link::new(io, connection, tuning.budget.share()),
             reader,
             has_written: false,
-            waiting_since: None,
+            ended: None,
+            is_told: false,
+            is_given_out: false,
             flush_is_due: false,
             held: [true; 3],
         };
@@ -86,8 +89,6 @@ impl Shared {
             state: Mutex::new(state),
             io_waker: Waker::from(waiting.clone()),
             waiting,
-            ending: SetOnce::new(),
-            is_given_out: AtomicBool::new(false),
             names: (names != <(String, String)>::default()).then(|| Box::new(names)),
             high_water_mark: tuning.high_water_mark,
         }
@@ -100,7 +101,7 @@ impl Shared {
 
     /// Gives the halves out: false when that was done before.
     pub(crate) fn give_out(&self) -> bool {
-        !self.is_given_out.swap(true, Ordering::AcqRel)
+        !std::mem::replace(&mut self.lock().is_given_out, true)
     }
 
     /// The protocol and the extensions that were agreed on, empty where none were.
@@ -125,14 +126,28 @@ impl Shared {
         self.waiting.driver.register(waker);
     }
 
-    /// Tells how the connection has ended, once that is known.
-    pub(crate) fn tell_ending(&self, state: &State) {
-        if let Some(ending) = &state.link.ending
-            && !self.ending.initialized()
-        {
-            // Only the driver sets it, so this cannot fail.
-            let _ = self.ending.set(ending.clone());
+    /// Tells that the connection has ended, once it is known how. Only the driver does.
+    pub(crate) fn tell_ending(&self, state: &mut State) {
+        if state.link.ending().is_some() && !std::mem::replace(&mut state.is_told, true) {
+            if let Some(ended) = state.ended.take() {
+                ended.notify_waiters();
+            }
             self.wake_halves();
+        }
+    }
+
+    /// Waits until the connection has ended, and tells how; may be dropped at any time.
+    pub(crate) async fn ended(&self) -> Ending {
+        loop {
+            let ended = {
+                let mut state = self.lock();
+                match state.link.ending() {
+                    Some(ending) if state.is_told => return ending.clone(),
+                    // From here on it hears of it, polled or not.
+                    _ => state.ended.get_or_insert_default().clone().notified_owned(),
+                }
+            };
+            ended.await;
         }
     }
 

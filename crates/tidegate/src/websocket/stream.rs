@@ -157,7 +157,7 @@ impl WebSocketStream {
                 Err(error) => return Err(error.clone().with_code(CloseCode::ABNORMAL)),
             },
         };
-        shared.ending.wait().await.as_ref().clone()
+        shared.ended().await
     }
 
     /// Closes the connection: what was written is sent first, then a Close with this code and reason. Does nothing

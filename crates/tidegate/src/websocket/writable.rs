@@ -116,7 +116,7 @@ impl Writable {
     /// When the connection does not end cleanly.
     pub async fn close(self) -> Result<(), WebSocketError> {
         self.shared.close(&CloseOptions::default()).map_err(WebSocketError::without_code)?;
-        self.shared.ending.wait().await.as_ref().clone().map(drop)
+        self.shared.ended().await.map(drop)
     }
 
     /// Closes the connection. Messages that were accepted but not sent yet are still sent before the Close.

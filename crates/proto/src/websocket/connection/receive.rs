@@ -121,7 +121,9 @@ impl Connection {
                     self.handle_control(opcode, payload)
                 }
                 Ok(Some(part)) => match taking {
-                    Taking::Messages => self.assembler.push(&part).map(|message| message.map(Event::Message)),
+                    Taking::Messages => {
+                        self.assembler.push(&part, &self.config).map(|message| message.map(Event::Message))
+                    }
                     Taking::Chunks => self.assembler.push_chunk(&part).map(|chunk| chunk.map(Event::Chunk)),
                 },
                 Ok(None) if self.input_ended => {

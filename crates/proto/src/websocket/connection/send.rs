@@ -97,36 +97,38 @@ impl Connection {
 
     /// What there is to send, if anything. Advance it by what the transport took.
     pub fn poll_transmit(&mut self) -> Option<&mut Transmit> {
-        if self.pongs.owed.is_some() {
+        if self.pongs.is_some() {
             self.settle_pongs();
         }
         self.transmit.has_remaining().then_some(&mut self.transmit)
     }
 
     pub(super) fn answer_ping(&mut self, payload: Bytes) {
-        self.pongs.owed = Some(Box::new(payload));
+        self.pongs.get_or_insert_default().owed = Some(payload);
         self.settle_pongs();
     }
 
     /// Sends the pong that is owed, if those before it have left or are few.
     fn settle_pongs(&mut self) {
-        if self.transmit.sent() >= self.pongs.queued_until {
-            self.pongs.queued_bytes = 0;
-        }
         // Nothing fits between the bytes of one frame.
-        if self.pongs.queued_bytes >= MAX_QUEUED_PONG_BYTES || self.is_within_frame() {
+        let is_within_frame = self.is_within_frame();
+        let Some(pongs) = &mut self.pongs else { return };
+        if self.transmit.sent() >= pongs.queued_until {
+            pongs.queued_bytes = 0;
+        }
+        if pongs.queued_bytes >= MAX_QUEUED_PONG_BYTES || is_within_frame {
             return;
         }
-        if let (Some(payload), State::Open) = (self.pongs.owed.take(), &self.state) {
-            self.send_pong(&payload);
+        if let (Some(payload), State::Open) = (pongs.owed.take(), &self.state) {
+            let before = self.transmit.remaining();
+            self.encoder.frame(&mut self.transmit, Head::control(Opcode::Pong), &payload);
+            pongs.queued_bytes += self.transmit.remaining() - before;
+            pongs.queued_until = self.transmit.sent() + self.transmit.remaining() as u64;
         }
-    }
-
-    fn send_pong(&mut self, payload: &[u8]) {
-        let before = self.transmit.remaining();
-        self.encoder.frame(&mut self.transmit, Head::control(Opcode::Pong), payload);
-        self.pongs.queued_bytes += self.transmit.remaining() - before;
-        self.pongs.queued_until = self.transmit.sent() + self.transmit.remaining() as u64;
+        if pongs.queued_bytes == 0 {
+            // All have left, and none is owed.
+            self.pongs = None;
+        }
     }
 
     /// Queues a Close, behind the end of a frame that has begun: nothing fits between the bytes of one.

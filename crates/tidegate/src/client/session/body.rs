@@ -74,6 +74,9 @@ impl Body {
         let mut body = Self { transport, incoming, decoder, lane, pause: FIRST_PAUSE };
         while !attachment.is_attached() {
             let batch = body.next().await?.ok_or(TransportError::BrokeOff)?;
+            if let Some(late) = trip.core.stray(&batch).filter(|_| !is_resuming) {
+                return Err(Failed::Late(late));
+            }
             trip.core.take(&mut attachment, &batch).map_err(TransportError::Broke)?;
         }
         Ok((body, attachment))

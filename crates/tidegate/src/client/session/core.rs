@@ -134,6 +134,11 @@ impl Core {
         })
     }
 
+    /// The id of another session that this batch has opened.
+    pub(super) fn stray(&self, batch: &Bytes) -> Option<String> {
+        self.lock().machine.stray(batch)
+    }
+
     /// This transport carries the session from now on.
     pub(super) fn carried_by(&self, transport: Transport) {
         self.carrier.set(Some(transport));

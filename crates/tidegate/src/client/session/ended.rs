@@ -1,6 +1,6 @@
 //! Why an attachment carries the session no longer.
 
-use tidegate_proto::session::Why;
+use tidegate_proto::session::{Violation, Why};
 
 use super::error::{Failed, TransportError};
 use crate::websocket::NotResumed;
@@ -41,6 +41,8 @@ impl From<Failed> for Ended {
         match failed {
             Failed::Lost(lost) => Self::Lost(lost),
             Failed::Transport(error) => Self::Broke(error),
+            // Whoever carries a session on has opened none.
+            Failed::Late(_) => Self::Broke(TransportError::Broke(Violation::BadParameter)),
         }
     }
 }

@@ -69,6 +69,8 @@ pub(super) enum Failed {
     Lost(NotResumed),
     /// This transport does not work now.
     Transport(TransportError),
+    /// It would work, but another was faster. This is the session that it has opened, and that nobody wants.
+    Late(String),
 }
 
 impl TransportError {

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::super::request::ClientRequest;
 use super::super::{Attempt, ClientBuilder, random, settle};
 use super::backoff::Backoff;
-use super::choose::{Nothing, choose};
+use super::choose::{self, Nothing};
 use super::conduct::conduct;
 use super::core::Core;
 use super::error::TransportError;
@@ -37,9 +37,9 @@ impl Opener {
         let (attached, conducted) = oneshot::channel();
         let open = async {
             match self.attach().await {
-                Ok(held) => {
+                Ok(won) => {
                     // The receiver is polled beside this.
-                    let _ = attached.send(held);
+                    let _ = attached.send(won);
                     open_link(&self.trip.core, builder).await
                 }
                 Err(nothing) if nothing.is_plain() => self.open_plain().await,
@@ -47,19 +47,19 @@ impl Opener {
             }
         };
         let conduct = async {
-            if let Ok(held) = conducted.await {
-                conduct(&self.trip, &self.transports, held).await;
+            if let Ok((held, disown)) = conducted.await {
+                tokio::join!(conduct(&self.trip, &self.transports, held), disown);
             }
         };
         tokio::join!(settle(open, signal, timeout, opening, peer), conduct);
     }
 
     /// The first attachment. What is likely to pass is tried again, as long as opening may take.
-    async fn attach(&self) -> Result<Held, Nothing> {
+    async fn attach(&self) -> Result<(Held, impl Future<Output = ()>), Nothing> {
         let mut backoff = Backoff::new();
         loop {
-            let nothing = match choose(&self.trip, &self.transports).await {
-                Ok(held) => return Ok(held),
+            let nothing = match choose::open(&self.trip, &self.transports).await {
+                Ok(won) => return Ok(won),
                 Err(nothing) if nothing.is_passing() && !nothing.is_plain() => nothing,
                 Err(nothing) => return Err(nothing),
             };

@@ -57,6 +57,9 @@ impl Socket {
             if batch.first() == Some(&WELCOME) {
                 return Err(TransportError::NoSessions.into());
             }
+            if let Some(late) = trip.core.stray(&batch).filter(|_| !is_resuming) {
+                return Err(Failed::Late(late));
+            }
             trip.core.take(&mut attachment, &batch).map_err(TransportError::Broke)?;
         }
         Ok((opened, attachment))

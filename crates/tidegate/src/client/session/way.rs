@@ -142,6 +142,15 @@ impl Ask {
     }
 }
 
+impl Ask {
+    /// For the end of a session.
+    pub(super) fn delete(session: String) -> Self {
+        let parameters = vec![("session", session)];
+        let method = Method::DELETE;
+        Self { method, parameters, type_name: ACCEPT, type_value: FRAMES, body: Bytes::new() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::header::AUTHORIZATION;

@@ -74,7 +74,7 @@ impl Link {
     /// Fails the connection if it was chosen for that, and tells so.
     #[inline]
     pub(crate) fn obey_budget(&mut self) -> bool {
-        let is_doomed = self.share.is_doomed() && self.incoming_end.is_none();
+        let is_doomed = self.share.is_doomed() && self.incoming_end().is_none();
         if is_doomed {
             self.give_up();
         }

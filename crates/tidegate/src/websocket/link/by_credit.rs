@@ -42,6 +42,6 @@ impl Link {
     /// Whether something waits to be sent for which there is no credit.
     pub(crate) fn awaits_credit(&self) -> bool {
         let is_alive = matches!(self.connection.phase(), Phase::Open | Phase::Closing);
-        is_alive && self.write_error.is_none() && self.connection.queued_bytes() > 0
+        is_alive && self.lost_write().is_none() && self.connection.queued_bytes() > 0
     }
 }

@@ -1,12 +1,18 @@
-//! What is only counted.
+//! What a link tells of what is counted.
 
+use super::super::counted::Counted;
 use super::super::stats::Stats;
-use super::{Counted, Link};
+use super::Link;
 
 impl Link {
+    /// Messages and parts of them that the reader has taken.
+    pub(crate) fn taken(&self) -> u64 {
+        self.counted.messages_read.wrapping_add(self.parts_read.into())
+    }
+
     pub(crate) fn stats(&self) -> Stats {
-        let Counted { bytes_read, messages_read, messages_written, ref write_waits, .. } = self.counted;
-        let (write_waits, write_waited) = write_waits.as_deref().copied().unwrap_or_default();
+        let Counted { bytes_read, messages_read, messages_written, .. } = self.counted;
+        let (write_waits, write_waited) = self.counted.write_waits();
         Stats {
             bytes_read,
             bytes_written: self.connection.wire_bytes(),

@@ -5,10 +5,47 @@ use std::task::{Context, Poll};
 
 use tidegate_proto::websocket::{ApiMisuse, Phase};
 
+use super::super::ending::{Ending, Ends};
 use super::super::error::{Cause, WebSocketError};
-use super::{Ending, Link};
+use super::Link;
 
 impl Link {
+    #[cold]
+    pub(super) fn ends_mut(&mut self) -> &mut Ends {
+        self.ends.get_or_insert_default()
+    }
+
+    /// Whether nothing can be written any more, or nothing more comes.
+    #[inline]
+    pub(super) fn has_half_ended(&self) -> bool {
+        self.ends.as_ref().is_some_and(|ends| ends.write_error.is_some() || ends.incoming.is_some())
+    }
+
+    /// How the incoming half ended: what the reader is told behind the last message.
+    #[inline]
+    pub(crate) fn incoming_end(&self) -> Option<&Ending> {
+        self.ends.as_ref()?.incoming.as_ref()
+    }
+
+    /// How the connection ended: what `closed` tells.
+    #[inline]
+    pub(crate) fn ending(&self) -> Option<&Ending> {
+        self.ends.as_ref()?.ending.as_ref()
+    }
+
+    /// That accepted bytes were lost, if they were.
+    pub(super) fn lost_write(&self) -> Option<&WebSocketError> {
+        self.ends.as_ref()?.write_error.as_ref()
+    }
+
+    /// Why what was accepted could not all be sent, if so.
+    pub(crate) fn write_error(&self) -> Option<WebSocketError> {
+        match self.incoming_end() {
+            Some(Err(error)) => Some(error.clone()),
+            _ => self.lost_write().cloned(),
+        }
+    }
+
     /// Drops what has come, as far as it makes messages.
     pub(super) fn drop_chunks(&mut self) {
         while self.next_chunk().is_some() {
@@ -26,7 +63,7 @@ impl Link {
 
     /// How the incoming half ended, whether the reader was told or not.
     pub(super) fn known_end(&self) -> Option<Ending> {
-        self.incoming_end.as_deref().cloned().or_else(|| self.connection.outcome())
+        self.incoming_end().cloned().or_else(|| self.connection.outcome())
     }
 
     /// Why nothing can be written any more, if so.
@@ -45,23 +82,24 @@ impl Link {
 
     /// Fixes how the connection ended, if that is not fixed yet.
     pub(super) fn settle(&mut self) {
-        if self.ending.is_some() {
+        if self.ending().is_some() {
             return;
         }
-        let ending = match (self.known_end(), &self.write_error) {
+        let ending = match (self.known_end(), self.lost_write()) {
             (Some(Ok(info)), Some(_)) => Err(WebSocketError::after_close(info, Cause::Unsent)),
             (Some(end), _) => end,
             (None, _) => return,
         };
-        self.ending = Some(Box::new(ending));
+        self.ends_mut().ending = Some(ending);
     }
 
     /// A session that was not resumed is the end of both halves, whatever else is known.
     pub(super) fn note_lost_session(&mut self, error: &io::Error) {
         if let Some(cause) = Cause::of_session(error) {
-            let error = Box::new(WebSocketError::abnormal(cause));
-            self.ending.get_or_insert_with(|| Box::new(Err((*error).clone())));
-            self.write_error.get_or_insert(error);
+            let error = WebSocketError::abnormal(cause);
+            let ends = self.ends_mut();
+            ends.ending.get_or_insert_with(|| Err(error.clone()));
+            ends.write_error.get_or_insert(error);
         }
     }
 }

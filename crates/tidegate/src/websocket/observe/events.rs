@@ -19,7 +19,7 @@ mod on {
     use tracing::field::{Empty, display};
     use tracing::instrument::{Instrument, Instrumented};
 
-    use crate::websocket::link::Ending;
+    use crate::websocket::ending::Ending;
     use crate::websocket::observe::peer::{Peer, name};
     use crate::websocket::shared::Shared;
     use crate::websocket::stats::Stats;
@@ -108,7 +108,7 @@ mod off {
     use http::StatusCode;
     use tidegate_proto::websocket::Side;
 
-    use crate::websocket::link::Ending;
+    use crate::websocket::ending::Ending;
     use crate::websocket::observe::peer::Peer;
     use crate::websocket::shared::Shared;
     use crate::websocket::stats::Stats;

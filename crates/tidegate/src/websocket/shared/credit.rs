@@ -12,9 +12,7 @@ impl Shared {
         if !link.connection.has_credits() {
             return;
         }
-        if !link.room_wakers.iter().any(|known| known.will_wake(waker)) {
-            link.room_wakers.push(waker.clone());
-        }
+        link.call_when_room(waker);
         link.poll_take_in(&mut self.io_context());
         if link.connection.take_news() {
             self.call_halves();

@@ -43,7 +43,8 @@ impl Shared {
     }
 
     /// The next message, or `None` at a clean end. Within a batch, nobody has to wait, nor to be woken.
-    #[inline]
+    // Into the user's loop with all that is common: left to itself, the compiler makes calls of it (5 % more instructions).
+    #[inline(always)]
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
         let mut state = self.lock();
         state.has_written = false;
@@ -52,6 +53,11 @@ impl Shared {
             return Poll::Ready(Ok(Some(message)));
         }
         self.poll_take(state, cx, Link::poll_message)
+    }
+
+    /// Takes note that a stream's last item tells how it ended: false when one did before.
+    pub(crate) fn begin_stream_end(&self) -> bool {
+        !std::mem::replace(&mut self.lock().reader.has_stream_ended, true)
     }
 
     /// The next stretch of a message, or `None` at a clean end.
@@ -81,7 +87,7 @@ impl Shared {
         }
         self.unpark(&mut state);
         self.wake_driver();
-        match state.link.incoming_end.as_deref() {
+        match state.link.incoming_end() {
             Some(Err(error)) => Poll::Ready(Err(error.clone())),
             _ => Poll::Ready(Ok(None)),
         }
@@ -134,7 +140,7 @@ pub(crate) struct Read<'a> {
 impl Future for Read<'_> {
     type Output = Result<Option<Message>, WebSocketError>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let result = self.shared.poll_read(cx);
         self.is_waiting = result.is_pending();

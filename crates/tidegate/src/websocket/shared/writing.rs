@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use tidegate_proto::websocket::{ApiMisuse, Message, Prepared, READ_BUFFER_BYTES};
-use tokio::time::Instant;
 
 use super::super::error::WebSocketError;
 use super::super::link::Link;
@@ -37,9 +36,7 @@ impl Shared {
     /// Takes note that nobody waits to write any more.
     pub(super) fn stop_waiting_to_write(&self) {
         let mut state = self.lock();
-        if let Some(since) = state.waiting_since.take() {
-            state.link.counted.write_waits.get_or_insert_default().1 += since.elapsed();
-        }
+        state.link.counted.end_write_wait();
     }
 
     /// Whether a message may be written now; waits below the high water mark.
@@ -48,7 +45,7 @@ impl Shared {
         let mut result = self.has_room(&mut state.link);
         match result {
             // The common case, without a look at the waiting.
-            Some(result) if state.waiting_since.is_none() => return Poll::Ready(result),
+            Some(result) if !state.link.counted.is_write_waiting() => return Poll::Ready(result),
             Some(_) => {}
             None => {
                 self.waiting.writer.register(cx.waker());
@@ -60,16 +57,13 @@ impl Shared {
         match result {
             Some(result) => {
                 self.waiting.writer.take();
-                if let Some(since) = state.waiting_since.take() {
-                    state.link.counted.write_waits.get_or_insert_default().1 += since.elapsed();
-                }
+                state.link.counted.end_write_wait();
                 Poll::Ready(result)
             }
             None => {
                 self.watch_budget(&state);
-                if state.waiting_since.is_none() {
-                    state.waiting_since = Some(Instant::now());
-                    state.link.counted.write_waits.get_or_insert_default().0 += 1;
+                if !state.link.counted.is_write_waiting() {
+                    state.link.counted.begin_write_wait();
                     // It keeps the deadline for a peer that takes nothing.
                     self.wake_driver();
                 }
@@ -97,10 +91,11 @@ impl Shared {
     }
 
     /// Queues a message as [`send`](Self::send) does, if it is like most and nothing stands in its way.
-    #[inline]
+    // As `poll_read`.
+    #[inline(always)]
     fn send_at_once(&self, message: &Message) -> bool {
         let mut state = self.lock();
-        if state.waiting_since.is_some()
+        if state.link.counted.is_write_waiting()
             || !state.link.send_small(message, self.high_water_mark, &mut self.io_context())
         {
             return false;
@@ -147,8 +142,8 @@ impl Shared {
             taken += 1;
         }
         let _ = link.poll_flush(&mut self.io_context());
-        if offered == Offered::Blocked && !link.room_wakers.iter().any(|known| known.will_wake(waker)) {
-            link.room_wakers.push(waker.clone());
+        if offered == Offered::Blocked {
+            link.call_when_room(waker);
         }
         (taken, offered)
     }
@@ -232,7 +227,7 @@ pub(crate) struct Write<'a> {
 impl Future for Write<'_> {
     type Output = Result<(), WebSocketError>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if !this.is_waiting && this.message.as_ref().is_some_and(|message| this.shared.send_at_once(message))

@@ -14,8 +14,8 @@ import { recall, remember } from "./memory.js";
  * @typedef {object} LineEvents
  * @property {(transport: TransportName) => void} onAttached something carries it, or something else does
  * @property {() => void} onDetached nothing does, for now
- * @property {(how: "refused" | "over" | "gone", status?: number) => void} onOver last: it could not be opened; the server has
- *   ended it; or it is not there any more, or takes nothing, as this answer said
+ * @property {(how: "refused" | "over" | "gone", status?: number) => void} onOver last: it could not be opened; the
+ *   server has ended it; or it is not there any more, or takes nothing, as this answer said
  *
  * @typedef {object} LineSettings
  * @property {string} url

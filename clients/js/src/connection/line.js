@@ -14,8 +14,8 @@ import { recall, remember } from "./memory.js";
  * @typedef {object} LineEvents
  * @property {(transport: TransportName) => void} onAttached something carries it, or something else does
  * @property {() => void} onDetached nothing does, for now
- * @property {(how: "refused" | "over" | "gone") => void} onOver last: it could not be opened; the server has ended it; or
- *   it is not there any more
+ * @property {(how: "refused" | "over" | "gone", status?: number) => void} onOver last: it could not be opened; the
+ *   server has ended it; or it is not there any more, or takes nothing, as this answer said
  *
  * @typedef {object} LineSettings
  * @property {string} url
@@ -64,7 +64,7 @@ export class Line {
     this.#timers = new Timers(settings.platform);
     this.#poster = new Poster(session, settings, {
       onPosted: () => this.#posted(),
-      onGone: () => this.#end("gone"),
+      onGone: (status) => this.#end("gone", status),
     });
     this.#try(this.#inOrder());
     this.#look();
@@ -341,11 +341,11 @@ export class Line {
     return this.#session.received + this.#session.replay.acknowledged;
   }
 
-  /** @param {"refused" | "over" | "gone"} how */
-  #end(how) {
+  /** @param {"refused" | "over" | "gone"} how @param {number} [status] */
+  #end(how, status) {
     if (this.#isOver) return;
     this.stop();
-    this.#events.onOver(how);
+    this.#events.onOver(how, status);
   }
 }
 

@@ -48,7 +48,7 @@ export class OverSession {
         this.#credited?.detached();
         request.onTransport("");
       },
-      onOver: (how) => this.#over(how),
+      onOver: (how, status) => this.#over(how, status),
     });
     this.#stopListening = listen({
       onWoken: () => this.#line.probe(true),
@@ -113,12 +113,13 @@ export class OverSession {
     this.#line.finish();
   }
 
-  /** @param {"refused" | "over" | "gone"} how */
-  #over(how) {
+  /** @param {"refused" | "over" | "gone"} how @param {number} [status] */
+  #over(how, status) {
     this.#stopListening();
     this.#request.onTransport("");
+    const reason = status ? `what was written was refused: ${status}` : NOT_RESUMED;
     /** @type {import("../websocket/carrier.js").End} */
-    const end = how === "gone" ? { ...LOST, reason: NOT_RESUMED, resumed: false } : LOST;
+    const end = how === "gone" ? { ...LOST, reason, resumed: false } : LOST;
     if (this.#credited) this.#credited.ended(end, how === "over" || this.#session.replay.isEmpty);
     else this.#events.onEnd(end);
   }

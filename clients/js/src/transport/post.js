@@ -8,7 +8,8 @@ import { AS_WEBSOCKET, overHttp, refusalOf, withParameters } from "./request.js"
  *
  * @typedef {object} PostEvents
  * @property {() => void} onPosted the server has taken something
- * @property {() => void} onGone the session is not there any more, or is not what it was
+ * @property {(status?: number) => void} onGone the session is not there any more, or is not what it was; or what is sent is
+ *   refused for good, by this answer
  */
 export class Poster {
   #session;
@@ -25,7 +26,7 @@ export class Poster {
   #timer;
   /** The most that a body has: less where something on the way takes less. */
   #most = MAX_BYTES;
-  /** Since when, by what may be something on the way, nothing is taken. @type {number | undefined} */
+  /** Since when what may be something on the way does nothing but refuse. @type {number | undefined} */
   #refusedSince;
 
   /**
@@ -101,7 +102,7 @@ export class Poster {
       response.body?.cancel().catch(() => {});
       if (this.#inFlight === abort) delay = this.#answered(response, { from, count, bytes, position });
     } catch {
-      if (this.#inFlight === abort) delay = this.#backoff.next();
+      if (this.#inFlight === abort) delay = this.#lost();
     }
     this.#platform.clearTimeout(timer);
     if (this.#inFlight !== abort) return;
@@ -148,7 +149,8 @@ export class Poster {
       this.#most = bytes.length / 2;
       return 0;
     }
-    if (REFUSALS.has(status) && (said !== null || this.#isRefusedForLong())) return this.#gone();
+    if (!REFUSALS.has(status)) this.#refusedSince = undefined;
+    else if (said !== null || this.#isRefusedForLong()) return this.#gone(status);
     if (retryAfterMs !== undefined) return Math.max(retryAfterMs, 1);
     const isFirst = this.#backoff.tries === 0;
     const wait = this.#backoff.next();
@@ -163,9 +165,15 @@ export class Poster {
     return now - this.#refusedSince >= this.#session.keepMs;
   }
 
-  #gone() {
+  #lost() {
+    this.#refusedSince = undefined;
+    return this.#backoff.next();
+  }
+
+  /** @param {number} [status] */
+  #gone(status) {
     this.#isOn = false;
-    this.#events.onGone();
+    this.#events.onGone(status);
     return 0;
   }
 

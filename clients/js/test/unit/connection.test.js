@@ -187,6 +187,29 @@ test("a proxy that knows nothing of the server for a while, and says 404 or 410:
   }
 });
 
+test("what is posted is refused: by a firewall for a while, and nothing is lost; by the server, and that is told", async (t) => {
+  const { connect } = await world(t);
+  let refusals = 4;
+  let type = "";
+  /** @param {string} url @param {any} init */
+  const fetch = async (url, init) => {
+    if (init.method !== "POST") return globalThis.fetch(url, init);
+    refusals -= 1;
+    if (refusals >= 0) return new Response("filtered\n", { status: 403 });
+    return globalThis.fetch(url, type ? { ...init, headers: { "content-type": type } } : init);
+  };
+  const { connection } = connect({ platform: { WebSocket, fetch }, transports: ["stream"] });
+  const { reader, writer } = await streams(connection);
+  await converse({ reader, writer }, 0, 20);
+  assert.ok(refusals < 0);
+  type = "text/plain";
+  const written = writer.write("x").catch(() => {});
+  const closed = await connection.closed.catch((error) => error);
+  const { reason, closeCode, resumed } = closed;
+  assert.deepEqual([reason, closeCode, resumed], ["what was written was refused: 415", 1006, false]);
+  await written;
+});
+
 test("again: a conversation anew, until one ends cleanly", async (t) => {
   const { server, chaos } = await world(t);
   let rounds = 0;

@@ -14,7 +14,7 @@ function world() {
   const pending = [];
   /** @type {{ run: () => void, ms: number }[]} */
   const timers = [];
-  const told = { posted: 0, gone: 0 };
+  const told = { posted: 0, gone: 0, status: 0 };
   const clock = { now: 0 };
   const session = new Session({ onFrames: () => {}, onAcknowledged: () => {} });
   const attach = (/** @type {Buffer} */ more) => {
@@ -40,7 +40,7 @@ function world() {
   const poster = new Poster(
     session,
     { url: "ws://x/y?z=%20", platform, random: () => 0.5 },
-    { onPosted: () => (told.posted += 1), onGone: () => (told.gone += 1) },
+    { onPosted: () => (told.posted += 1), onGone: (status = 0) => ((told.gone += 1), (told.status = status)) },
   );
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   const answer = async (/** @type {number} */ status, /** @type {any} */ headers = {}) => {
@@ -106,7 +106,7 @@ test("an answer that is lost: the same again, after a while", async () => {
 });
 
 test("what something on the way says is nothing of the session, for as long as that is kept", async () => {
-  const { asked, told, clock, session, poster, answer, wait, write } = world();
+  const { asked, told, clock, session, poster, answer, breakOff, wait, write } = world();
   poster.start();
   write(1);
   // A captive portal, a firewall, a gateway: the same again, each time.
@@ -130,9 +130,18 @@ test("what something on the way says is nothing of the session, for as long as t
   await answer(403);
   await wait();
   assert.equal(told.gone, 0);
+  // So it does after anything else.
+  for (const interrupt of [() => answer(502), () => breakOff()]) {
+    clock.now += session.keepMs;
+    await interrupt();
+    await wait();
+    await answer(403);
+    await wait();
+    assert.equal(told.gone, 0);
+  }
   clock.now += session.keepMs;
   await answer(413);
-  assert.equal(told.gone, 1);
+  assert.deepEqual([told.gone, told.status], [1, 413]);
 });
 
 test("what the server itself refuses, it will not take", async () => {
@@ -141,7 +150,7 @@ test("what the server itself refuses, it will not take", async () => {
     poster.start();
     write(1);
     await answer(status, at(0));
-    assert.equal(told.gone, 1, `${status}`);
+    assert.deepEqual([told.gone, told.status], [1, status]);
   }
 });
 

@@ -69,17 +69,19 @@ const NOISE_BYTES: usize = 1024 * 1024;
 async fn write_on_and_on(store: Arc<dyn Store>, number: u64, mut dice: ChaCha8Rng) -> Result<(), StoreError> {
     let owner = id_of(number, 0).owner();
     let mut round = 0;
-    // What the process before has left is gone on with; what is large is removed.
-    while let Ok(stored) = store.look(&id_of(number, round)).await {
-        if stored.offset < LARGE && !stored.record.is_complete {
-            break;
-        }
-        remove(&*store, &stored.record.id).await?;
-        round += 1;
-    }
-    debug_assert_eq!(owner, id_of(number, round).owner());
     loop {
         let id = id_of(number, round);
+        debug_assert_eq!(owner, id.owner());
+        // What a process before has left is gone on with; what is large, or was ended, is removed.
+        match store.look(&id).await {
+            Ok(stored) if stored.record.is_complete || stored.offset >= LARGE => {
+                remove(&*store, &id).await?;
+                round += 1;
+                continue;
+            }
+            Ok(_) | Err(StoreError::Missing) => {}
+            Err(error) => return Err(error),
+        }
         let writer = match store.append(&id).await {
             Err(StoreError::Missing) => match create(&*store, &id).await {
                 // In a bucket it may be half removed, and may not be made again for a while.

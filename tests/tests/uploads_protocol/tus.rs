@@ -125,7 +125,7 @@ async fn options_tells_what_there_is() {
             "concatenation",
         ];
         assert_eq!(extensions, expected);
-        assert_eq!(answer.get("tus-checksum-algorithm"), "sha1,sha256,md5,crc32c");
+        assert_eq!(answer.get("tus-checksum-algorithm"), "sha1,sha256,sha512,md5,crc32c");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Helpers shared by the test binaries of this crate.
 
 pub mod abuse;
+pub mod browser;
 pub mod certificates;
 pub mod program;
 pub mod random;

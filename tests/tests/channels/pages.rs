@@ -1,10 +1,7 @@
 //! The chat in real browsers: a page for each transport, and two tabs of a tutorial's client.
 
-use std::path::PathBuf;
-
-use serde_json::{Value, json};
-use tidegate_tests::program::Program;
-use tidegate_tests::tools;
+use serde_json::json;
+use tidegate_tests::browser::Browser;
 
 use crate::server::Server;
 
@@ -14,27 +11,6 @@ const NAMES: [&str; 5] = ["Ann", "Ben", "Cleo", "Dan", "Eve"];
 
 /// Those that know nothing of positions.
 const TABS: [&str; 2] = ["first tab", "second tab"];
-
-struct Browser {
-    program: Program,
-}
-
-impl Browser {
-    async fn launch(name: &str) -> Self {
-        let browser = Self { program: Program::start(&tools::node(), "pages.mjs") };
-        browser.ask("launch", json!({ "browser": name })).await;
-        browser
-    }
-
-    async fn ask(&self, action: &str, arguments: Value) -> Value {
-        let what = format!("{action} {arguments}");
-        self.program.ask(action, arguments).await.unwrap_or_else(|error| panic!("{what}: {error}"))
-    }
-
-    async fn until(&self, tab: &str, expression: &str) {
-        self.ask("until", json!({ "tab": tab, "expression": expression })).await;
-    }
-}
 
 /// What a tab shows of what was said.
 fn texts(tab: &str) -> &'static str {
@@ -69,7 +45,7 @@ async fn one_room(name: &str) {
     }
     for tab in TRANSPORTS.into_iter().chain(TABS) {
         browser.until(tab, &format!("{}.length >= {}", texts(tab), said.len())).await;
-        let shown = browser.ask("evaluate", json!({ "tab": tab, "expression": texts(tab) })).await;
+        let shown = browser.evaluate(tab, texts(tab)).await;
         assert_eq!(shown, json!(said), "in {name}, {tab}");
     }
     // Each of the pages with its transport; those of the tutorial poll, too.
@@ -78,18 +54,10 @@ async fn one_room(name: &str) {
     let expected = "event-stream,long-poll,long-poll,long-poll,poll,stream,websocket";
     browser.until("websocket", &format!("{marks} === {}", json!(expected))).await;
     let vias = r##"[...document.querySelectorAll("#chat-list .via")].map((mark) => mark.dataset.via)"##;
-    let shown = browser.ask("evaluate", json!({ "tab": "poll", "expression": vias })).await;
+    let shown = browser.evaluate("poll", vias).await;
     assert_eq!(shown, json!([TRANSPORTS.as_slice(), &["long-poll"; 2]].concat()));
-    picture(&browser, name).await;
-}
-
-/// For somebody to look at, where there is a folder for it.
-async fn picture(browser: &Browser, name: &str) {
-    let Some(folder) = std::env::var_os("TIDEGATE_PICTURES").map(PathBuf::from) else { return };
     for (tab, selector) in [("websocket", Some("#chat")), ("poll", Some("#chat")), ("first tab", None)] {
-        let path = folder.join(format!("chat-{name}-{}.png", tab.replace(' ', "-")));
-        let path = path.to_str().unwrap();
-        browser.ask("screenshot", json!({ "tab": tab, "path": path, "selector": selector })).await;
+        browser.picture(tab, &format!("chat-{name}-{}", tab.replace(' ', "-")), selector).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The pages of the demo in real browsers.
 
-use crate::pages::Browser;
 use crate::scene::{MIB, Scene};
+use tidegate_tests::browser::Browser;
 
 const DROP: &str = r##"(() => {
     const dataTransfer = new DataTransfer();
@@ -38,7 +38,7 @@ async fn a_file_goes_up(name: &str) {
     browser.evaluate("mine", DROP).await;
     browser.until("mine", &format!("{DURABLE} >= 25")).await;
     browser.until("viewer", &is("#viewer", "uploading")).await;
-    browser.picture("mine", &format!("{name}-uploading")).await;
+    browser.picture("mine", &format!("uploads-{name}-uploading"), None).await;
     browser.click("mine", "#rows button").await;
     browser.until("mine", &is("#rows", "paused")).await;
     scene.proxy.cut_all();
@@ -64,14 +64,14 @@ async fn a_file_goes_up(name: &str) {
     browser.visit("mine", &scene.proxy.url("/upload.html")).await;
     browser.until("mine", &is("#rows", "waiting")).await;
     assert!(browser.evaluate("mine", DURABLE).await.as_u64() >= Some(25));
-    browser.picture("mine", &format!("{name}-reloaded")).await;
+    browser.picture("mine", &format!("uploads-{name}-reloaded"), None).await;
 
     browser.make_file("mine", "film.mkv", 64 * MIB).await;
     browser.evaluate("mine", DROP).await;
     browser.until("mine", &is("#rows", "done")).await;
     browser.until("viewer", &is("#viewer", "done")).await;
-    browser.picture("mine", &format!("{name}-done")).await;
-    browser.picture("viewer", &format!("{name}-viewer")).await;
+    browser.picture("mine", &format!("uploads-{name}-done"), None).await;
+    browser.picture("viewer", &format!("uploads-{name}-viewer"), None).await;
     let url = browser.evaluate("mine", r##"document.querySelector("#rows .open").href"##).await;
     assert_eq!(scene.download(url.as_str().unwrap()), expected, "in {name}");
     let kept = "Object.keys(localStorage).filter((key) => key.startsWith('tidegate:upload:')).length";
@@ -114,7 +114,7 @@ async fn the_tutorial(name: &str) {
     browser.click("tutorial", "button[type=submit]").await;
     browser.until("tutorial", "document.querySelectorAll('#log div').length === 8").await;
     browser.until("tutorial", &logged("done: the server has 16777216 bytes")).await;
-    browser.picture("tutorial", &format!("{name}-tutorial")).await;
+    browser.picture("tutorial", &format!("uploads-{name}-tutorial"), None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,6 @@ mod command;
 mod interrupted;
 mod others;
 mod package;
-mod pages;
 #[path = "../cli/process.rs"]
 #[allow(dead_code, reason = "the tests of the other commands use more of it")]
 mod process;

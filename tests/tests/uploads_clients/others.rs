@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::pages::Browser;
 use crate::scene::{MIB, Scene};
+use tidegate_tests::browser::Browser;
 
 const LENGTH: u64 = 6 * MIB;
 /// A connection is cut within so many bytes: by chance, of the same seed each time.

@@ -1,7 +1,7 @@
 //! A page that is left in the middle of an upload, and comes back.
 
-use crate::pages::Browser;
 use crate::scene::{MIB, Scene};
+use tidegate_tests::browser::Browser;
 
 const LENGTH: u64 = 24 * MIB;
 /// One request carries 16 MiB, so that much is on the disk before something is held.
@@ -83,7 +83,7 @@ async fn the_same_file_goes_on(name: &str) {
     is_left(&scene, &browser, browser.run("mine", &choose("#files"))).await;
     browser.open("other", &scene.proxy.url("/upload.html")).await;
     browser.until("other", &is("waiting")).await;
-    browser.picture("mine", &format!("{name}-choose-again")).await;
+    browser.picture("mine", &format!("uploads-{name}-choose-again"), None).await;
     let note = browser.evaluate("mine", NOTE).await;
     assert!(note.as_str().unwrap().starts_with("To go on, choose the same file: film.mkv, "), "{note}");
 
@@ -93,7 +93,7 @@ async fn the_same_file_goes_on(name: &str) {
         browser.until("mine", &format!("{NOTE}.startsWith('{told}')")).await;
         assert_eq!(browser.evaluate("mine", &is("waiting")).await, true);
     }
-    browser.picture("mine", &format!("{name}-another-file")).await;
+    browser.picture("mine", &format!("uploads-{name}-another-file"), None).await;
     browser.make_file("mine", "film.mkv", LENGTH).await;
     browser.evaluate("mine", &choose("#rows .choose input")).await;
     is_whole(&scene, &browser, &expected, name).await;
@@ -146,7 +146,7 @@ async fn chromium_keeps_the_way_to_a_file() {
     is_left(&scene, &browser, browser.run("mine", CHOOSE_WITH_HANDLE)).await;
     assert_eq!(browser.evaluate("mine", FIRST_BUTTON).await, "Go on");
     assert_eq!(browser.evaluate("mine", &format!("({HANDLES})()")).await, 1);
-    browser.picture("mine", "chromium-go-on").await;
+    browser.picture("mine", "uploads-chromium-go-on", None).await;
     browser.click("mine", "#rows .upload button").await;
     is_whole(&scene, &browser, &expected, "chromium").await;
     browser.until("mine", &format!("({HANDLES})().then((count) => count === 0)")).await;

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::package;
-use crate::pages::Browser;
 use crate::scene::{MIB, Scene};
+use tidegate_tests::browser::Browser;
 
 /// Connections come so far, and the file is longer than all that stand still.
 const WITHIN: u64 = 3 * MIB;
